@@ -1,0 +1,99 @@
+/* Networks behind one driver contract, and the host's side of them. No helper programs: netlink, nf_tables, ioctl only.
+ *
+ * Cost of attaching container n must not depend on n: veth made inside the namespace (IFLA_NET_NS_FD in VETH_INFO_PEER),
+ * published ports are elements of nftables maps, addresses come from a cursor in the database, nothing is listed.
+ *
+ * nftables: one table `inet`-free pair "ip tare" (and "ip6 tare" later): maps `dnat_tcp`, `dnat_udp`, `dnat_sctp`
+ * (ipv4_addr . inet_service : ipv4_addr . inet_service; wildcard binds go to maps keyed by inet_service alone), set `masq`
+ * of bridge subnets, chains prerouting/output/postrouting/forward. Loopback publishing uses route_localnet on the bridge
+ * with a drop of martians. Where another engine has set the FORWARD policy of "ip filter" to DROP (docker), accept rules
+ * for our bridges are put into DOCKER-USER if that chain exists, else at the head of FORWARD; checked at each attach with
+ * one netlink dump of that chain, legacy iptables only when /proc/net/ip_tables_names says so.
+ */
+#ifndef TARE_NET_NETWORK_H
+#define TARE_NET_NETWORK_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/db.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+extern const struct db_schema net_schema;     /* tables: networks, leases, ports */
+
+struct ip4_net { struct in_addr address; uint8_t prefix; };
+int ip4_net_parse(const char *text, struct ip4_net *ret, struct err *err);       /* "172.20.0.0/16" */
+char *ip4_net_format(const struct ip4_net *n);
+
+struct network {
+        char *id;                      /* 64 hex */
+        char *name;                    /* "bridge" */
+        char *driver;                  /* "bridge", "host", "none" */
+        int64_t created;
+        struct ip4_net subnet;
+        struct in_addr gateway;
+        char bridge[IFNAMSIZ];         /* host interface: "tare0" for the default */
+        uint32_t mtu;                  /* 0: the default route's */
+        bool internal;                 /* no way out */
+        bool isolated_containers;      /* --icc=false */
+        char **labels;                 /* "k=v" */
+        char **options;                /* "k=v" driver options */
+};
+void network_done(struct network *n);
+#define _cleanup_network_ _cleanup_(network_done)
+
+enum port_protocol { PORT_TCP, PORT_UDP, PORT_SCTP };
+struct port_map {
+        struct in_addr host_address;   /* 0.0.0.0: every address */
+        uint16_t host_port;            /* 0: choose one from the ephemeral range */
+        uint16_t container_port;
+        enum port_protocol protocol;
+};
+/* docker's -p: [[ip:][hostPort]:]containerPort[/proto], ranges "8000-8010:80-90"; appends to a heap array. ERR_INVALID as docker words it. */
+int port_map_parse(const char *text, struct port_map **ports, size_t *count, struct err *err);
+const char *port_protocol_name(enum port_protocol p);
+
+/* A container's place in a network: filled by network_reserve(), made by network_attach(). */
+struct endpoint {
+        char container[65];
+        char interface[IFNAMSIZ];      /* inside, "eth0" */
+        char host_interface[IFNAMSIZ]; /* "tv" + 11 hex of the container */
+        struct in_addr address;
+        uint8_t prefix;
+        struct in_addr gateway;
+        uint8_t mac[6];                /* from the address, 02:42:.. as docker */
+        struct port_map *ports;        /* host_port never 0 once reserved; owned */
+        size_t port_count;
+};
+void endpoint_done(struct endpoint *e);
+
+/* --- definitions (in the caller's transaction) --- */
+/* The default network, made on first use: name "bridge", interface "tare0", the first free of 172.20-31/16, 192.168.x/20, 10.x/16
+ * that no route of the host covers. TARE_BRIDGE overrides the interface's name (tests). */
+int network_default(struct db *db, struct network *ret, struct err *err);
+int network_create(struct db *db, const struct network *wanted, struct network *ret, struct err *err);
+int network_find(struct db *db, const char *name_or_id, struct network *ret, struct err *err);
+int network_list(struct db *db, struct network **ret, size_t *ret_count, struct err *err);
+int network_remove(struct db *db, const struct network *n, struct err *err);     /* ERR_CONFLICT while leases exist */
+
+/* --- per container --- */
+/* Takes an address (wanted 0: the next free) and the ports as leases, inside the caller's write transaction. ERR_CONFLICT
+ * "Bind for 0.0.0.0:80 failed: port is already allocated". */
+int network_reserve(struct db *db, const struct network *n, const char *container, struct in_addr wanted,
+                    const struct port_map *ports, size_t port_count, struct endpoint *ret, struct err *err);
+int network_release(struct db *db, const char *container, struct err *err);      /* all leases of a container; missing is success */
+/* The kernel's side, outside any transaction. Makes bridge, table and sysctls when missing; makes the veth pair with the peer in
+ * netns_fd, addresses, routes, lo; adds the ports to the maps. */
+int network_attach(const struct network *n, const struct endpoint *e, int netns_fd, struct err *err);
+/* Removes the port elements at once; the veth dies with the namespace and is not waited for. */
+int network_detach(const struct network *n, const struct endpoint *e, struct err *err);
+/* lo up in a namespace without a network. */
+int network_loopback_up(int netns_fd, struct err *err);
+/* Binds sockets that keep host programs from taking the ports; fds appended to `ret_fds` (heap). ERR_CONFLICT as docker words it. */
+int network_hold_ports(const struct endpoint *e, int **ret_fds, size_t *ret_count, struct err *err);
+/* Takes down what no network in the database wants: elements, rules, bridges of ours without containers. For `system prune/check`. */
+int network_sweep(struct db *db, bool (*alive)(void *data, const char *container), void *data, unsigned *ret_removed, struct err *err);
+
+#endif

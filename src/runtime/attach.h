@@ -1,0 +1,95 @@
+/* What `tare` and its monitors say to each other, and the files a monitor keeps. Both sides of the fence include this.
+ *
+ * A monitor is made like this: the engine forks; the child (setsid, subreaper) calls runtime_create()/runtime_start() and
+ * then becomes tare-monitor by execve, so that the tiny static program is the parent of init without ever having loaded
+ * what creating needs. Its arguments are in `struct monitor_options` order, given as --name=value.
+ *
+ * Run directory of a container: /run/tare/containers/<id>/ (0700)
+ *     status.json    written by the monitor by rename at every change; see struct container_status
+ *     attach.sock    SOCK_STREAM: a connection is one attach session
+ *     monitor.pid    "<pid> <start ticks>\n", locked (flock) by the monitor for its life: a lock that can be had means it died
+ *
+ * Attach stream. Client to monitor: one struct attach_hello, then frames. Monitor to client: frames. A frame is docker's
+ * multiplexed-stream header {type, 0, 0, 0, be32 length} and payload. Types 0-2 are stdin, stdout, stderr; ours begin at 16.
+ */
+#ifndef TARE_RUNTIME_ATTACH_H
+#define TARE_RUNTIME_ATTACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/buf.h"
+#include "base/err.h"
+
+enum attach_frame {
+        ATTACH_STDIN = 0, ATTACH_STDOUT = 1, ATTACH_STDERR = 2,
+        ATTACH_RESIZE = 16,        /* client: be16 rows, be16 columns */
+        ATTACH_STDIN_EOF = 17,     /* client: no more input */
+        ATTACH_EXIT = 18,          /* monitor: be32 exit status; the last frame */
+        ATTACH_CLEAN_MINE = 19,    /* client: "I clean up after the exit; do it yourself only if I vanish before ATTACH_CLEANED" */
+        ATTACH_CLEANED = 20,       /* client: done; the monitor ends */
+        ATTACH_READY = 21,         /* monitor: the session is registered, nothing of the output is missed from here on */
+        ATTACH_SIGNAL = 22,        /* client: be32 signal for init (sig-proxy) */
+};
+#define ATTACH_HEADER 8
+#define ATTACH_PAYLOAD_MAX 32768   /* bytes of one frame */
+#define ATTACH_MAGIC 0x74617265u   /* "tare" */
+struct attach_hello { uint32_t magic; uint8_t stdin_, stdout_, stderr_, reserved; };
+
+int attach_send(int fd, enum attach_frame type, const void *data, uint32_t len, struct err *err);
+void attach_header(uint8_t ret_header[ATTACH_HEADER], enum attach_frame type, uint32_t len);
+/* Parses a header; ERR_INVALID on an impossible one. */
+int attach_parse(const uint8_t header[ATTACH_HEADER], enum attach_frame *ret_type, uint32_t *ret_len, struct err *err);
+
+enum container_state { STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_RESTARTING, STATE_REMOVING, STATE_EXITED, STATE_DEAD };
+const char *container_state_name(enum container_state s);         /* "created", ... */
+int container_state_parse(const char *name, enum container_state *ret, struct err *err);
+
+/* status.json: {"state","pid","start_ticks","started","finished","exit_code","oom","restarts","error","monitor","monitor_ticks"} */
+struct container_status {
+        enum container_state state;
+        pid_t pid;                     /* 0 when not running */
+        uint64_t start_ticks;
+        int64_t started, finished;     /* ns since the epoch, 0: never */
+        int32_t exit_code;
+        bool oom_killed;
+        uint32_t restarts;
+        pid_t monitor;
+        uint64_t monitor_ticks;
+        char error[256];
+};
+/* Reads/writes status.json in an open run directory. The reader needs no jansson: it takes only what the writer writes. */
+int container_status_read(int run_dir_fd, struct container_status *ret, struct err *err);
+int container_status_write(int run_dir_fd, const struct container_status *status, struct err *err);
+
+/* Command line of tare-monitor; the engine formats it, the monitor parses it (one table serves both). */
+struct monitor_options {
+        char *id;
+        char *name;
+        char *run_dir;                 /* absolute */
+        pid_t pid;                     /* init */
+        uint64_t start_ticks;
+        int64_t started;
+        int out_fd, err_fd, in_fd;     /* our ends of the container's stdio pipes, -1: none */
+        int console_fd;                /* or the pty master */
+        int client_fd;                 /* a connected socket of the client that started us: its attach session; -1 */
+        int listen_fd;                 /* attach.sock, bound and listening already; -1 */
+        int ready_fd;                  /* one byte is written here when the monitor is up; -1 */
+        bool open_stdin, stdin_once;   /* docker's OpenStdin, StdinOnce */
+        char *log_driver;              /* "json-file", "none" */
+        char *log_path;
+        uint64_t log_max_size;         /* bytes, 0: unbounded */
+        uint32_t log_max_files;
+        char *restart;                 /* "no", "on-failure:5", "always", "unless-stopped" */
+        uint32_t restarts;             /* so far */
+        bool auto_remove;
+        char *cleanup_program;         /* spawned with `container cleanup ID` (and `container restart-exited ID` by policy) when no client does it */
+        char *cgroup_path;             /* to tell an OOM kill from another SIGKILL */
+        bool is_exec;                  /* holds an exec session: no log, no restart, exit code into status.json */
+        int port_fds_first, port_fds_count;   /* sockets that reserve published host ports, held until exit */
+};
+void monitor_options_init(struct monitor_options *o);
+char **monitor_options_to_argv(const struct monitor_options *o, const char *program);     /* strv */
+int monitor_options_from_argv(int argc, char **argv, struct monitor_options *ret, struct err *err);  /* strings point into argv */
+
+#endif

@@ -1,0 +1,50 @@
+/* Control groups behind one contract: v1 (controllers mounted one by one), hybrid, and v2. Sources: kernel
+ * Documentation/admin-guide/cgroup-v1/, cgroup-v2.rst; runtime-spec config-linux.md "Control groups".
+ *
+ * `path` is absolute below each hierarchy's mount ("/tare/<id>"); a relative one is put below "/tare". Groups are made
+ * below the hierarchy's root that this process sees; groups we did not make are never written to, except that v2
+ * cgroup.subtree_control of ancestors we made is set (and the root's, where no process forbids it). */
+#ifndef TARE_RUNTIME_CGROUP_H
+#define TARE_RUNTIME_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/err.h"
+#include "base/mem.h"
+#include "oci/runtime_spec.h"
+
+struct cgroup;
+
+/* Makes the group in every mounted controller and applies the resources; parents are made as needed. */
+int cgroup_create(const char *path, const struct oci_resources *resources, struct cgroup **ret, struct err *err);
+/* A group that exists; ERR_NOT_FOUND. Costs nothing until used. */
+int cgroup_open(const char *path, struct cgroup **ret, struct err *err);
+void cgroup_free(struct cgroup *cg);
+DEFINE_CLEANUP(struct cgroup *, cgroup_free)
+
+/* A directory descriptor for CLONE_INTO_CGROUP (v2 only), or -1 where cgroup_join must be used. */
+int cgroup_clone_fd(struct cgroup *cg);
+int cgroup_join(struct cgroup *cg, pid_t pid, struct err *err);
+int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, struct err *err);
+/* Waits until all are frozen/thawed. */
+int cgroup_freeze(struct cgroup *cg, bool frozen, struct err *err);
+bool cgroup_frozen(struct cgroup *cg);
+/* Every process below gets the signal, without a gap for forks; SIGKILL works on a frozen group too. */
+int cgroup_signal(struct cgroup *cg, int signo, struct err *err);
+/* Pids of the group and its children; *ret is heap. */
+int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_count, struct err *err);
+/* Removes the group and its children from every hierarchy; kills what is left first; missing is success. */
+int cgroup_remove(struct cgroup *cg, struct err *err);
+/* Number of OOM kills so far in this group. */
+uint64_t cgroup_oom_kills(struct cgroup *cg);
+
+struct cgroup_stats {
+        uint64_t cpu_usage_ns, cpu_user_ns, cpu_system_ns, throttled_periods, throttled_ns;
+        uint64_t memory_usage, memory_limit, memory_max_usage, memory_inactive_file, memory_swap;   /* bytes; limit UINT64_MAX: none */
+        uint64_t pids_current, pids_limit;
+        uint64_t io_read_bytes, io_write_bytes, io_read_ops, io_write_ops;
+};
+int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct err *err);
+
+#endif

@@ -1,0 +1,82 @@
+/* One container from one spec: namespaces, mounts, cgroups, capabilities, seccomp, exec (runtime-spec "Runtime and lifecycle").
+ *
+ * Calling order of a start:
+ *     runtime_create()   clones init with its namespaces; init builds its root and waits. The caller's process is its parent.
+ *     runtime_start()    lets init exec the process; returns once exec has succeeded, or with why it did not.
+ * then the caller waits for the pidfd and calls runtime_remove(). Nothing is printed; nothing is left behind on failure
+ * (process, cgroup, mount). Mounts are made in the container's own mount namespace only and die with it.
+ *
+ * Errors: ERR_NO_COMMAND and ERR_CANNOT_RUN for the command itself (docker's 127 and 126), ERR_INVALID naming the field
+ * for a spec that contradicts itself, ERR_UNSUPPORTED for what this kernel lacks.
+ */
+#ifndef TARE_RUNTIME_CONTAINER_H
+#define TARE_RUNTIME_CONTAINER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/err.h"
+#include "base/mem.h"
+#include "oci/runtime_spec.h"
+#include "runtime/cgroup.h"
+
+/* Called in the caller's process as soon as init's namespaces exist, while init builds its root in parallel (network
+ * set-up, createRuntime hooks). netns_fd: init's network namespace. Failing it fails the create. */
+typedef int (*runtime_namespaces_fn)(void *data, pid_t pid, int netns_fd, struct err *err);
+
+struct runtime_create {
+        const char *id;                       /* names the cgroup and errors */
+        const struct oci_spec *spec;
+        int bundle_fd;                        /* what a relative root_path is relative to; -1: the working directory */
+        const struct oci_mount *rootfs;       /* a mount to be the root ("overlay" with lowerdir+= options); NULL: bind root_path */
+        int stdio[3];                         /* given to init as 0,1,2 when !spec->process.terminal; -1: /dev/null */
+        int preserve_fds;                     /* further inherited descriptors 3.. */
+        const char *seccomp_cache;            /* directory of compiled filters; NULL: compile each time */
+        bool no_pivot;                        /* MS_MOVE instead of pivot_root (initramfs roots) */
+        bool no_new_keyring;
+        bool init_process;                    /* --init: a reaper of ours is pid 1 (a memfd/bind of init_path at /sbin/docker-init) */
+        const char *init_path;                /* the static reaper program; used when init_process */
+        runtime_namespaces_fn on_namespaces;  /* or NULL */
+        void *data;
+};
+
+struct runtime_container {
+        pid_t pid;                            /* init, in our pid namespace */
+        uint64_t start_time;                  /* proc_start_time(): with pid it names the process for good */
+        int pidfd;
+        int start_fd;                         /* our end of the start/err socket; -1 after start */
+        int console_fd;                       /* pty master when spec->process.terminal, else -1 */
+        struct cgroup *cgroup;                /* owned */
+};
+#define RUNTIME_CONTAINER_INIT { .pidfd = -1, .start_fd = -1, .console_fd = -1 }
+void runtime_container_done(struct runtime_container *c);     /* closes; kills nothing */
+#define _cleanup_runtime_container_ _cleanup_(runtime_container_done)
+
+/* Init is a child of the calling process. On failure everything made is undone. */
+int runtime_create(const struct runtime_create *request, struct runtime_container *ret, struct err *err);
+int runtime_start(struct runtime_container *c, struct err *err);
+/* Kills whatever is left in the cgroup and removes it; a container that is gone already is success. */
+int runtime_remove(struct runtime_container *c, struct err *err);
+
+/* A further process inside a running container. */
+struct runtime_exec {
+        pid_t pid;                            /* the container's init */
+        uint64_t start_time;
+        const struct oci_process *process;
+        const struct oci_seccomp *seccomp;    /* the container's, or NULL (privileged) */
+        const char *seccomp_cache;
+        const char *cgroups_path;             /* as in its spec */
+        int stdio[3];
+        int preserve_fds;
+};
+struct runtime_exec_result { pid_t pid; int pidfd; int console_fd; };
+/* Joins every namespace of init through one pidfd, its cgroup and root, then runs the process as a child of the caller.
+ * Returns once exec has succeeded. ERR_CONFLICT when the container is not running or is paused. */
+int runtime_exec(const struct runtime_exec *request, struct runtime_exec_result *ret, struct err *err);
+
+/* Resolves "user[:group]" against /etc/passwd and /etc/group under root_fd (never leaving it), as docker does: numeric
+ * forms need no files; supplementary groups are added; *ret_home is heap, "/" when unknown. */
+int runtime_user_resolve(int root_fd, const char *user, uint32_t *ret_uid, uint32_t *ret_gid, uint32_t **ret_gids,
+                         size_t *ret_gid_count, char **ret_home, struct err *err);
+
+#endif
