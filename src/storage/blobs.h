@@ -1,0 +1,48 @@
+/* The content store: bytes named by their digest under ROOT/blobs/sha256/<hex>, in ten functions.
+ *
+ * A blob appears only by rename after it was verified and synced; nothing is ever visible half-written. A broken transfer
+ * leaves ROOT/ingest/<hex>, from which blob_begin() resumes. Removal is by the caller's knowledge of reachability, under
+ * storage_lock(). All functions are safe from several threads and processes at once. */
+#ifndef TARE_STORAGE_BLOBS_H
+#define TARE_STORAGE_BLOBS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+struct blobs;
+struct ingest;
+
+int blobs_open(const char *root, struct blobs **ret, struct err *err);           /* directories are made */
+void blobs_close(struct blobs *b);
+DEFINE_CLEANUP(struct blobs *, blobs_close)
+
+bool blob_exists(struct blobs *b, const char *digest, uint64_t *ret_size);       /* ret_size may be NULL */
+int blob_open(struct blobs *b, const char *digest, uint64_t *ret_size, struct err *err);     /* read-only descriptor; ERR_NOT_FOUND */
+/* Reads and verifies a whole small blob (documents). */
+int blob_read(struct blobs *b, const char *digest, size_t max, struct buf *ret, struct err *err);
+/* Stores bytes at once; an existing blob is success. durable as everything here. */
+int blob_put(struct blobs *b, const void *data, size_t len, char ret_digest[DIGEST_SIZE], struct err *err);
+int blob_remove(struct blobs *b, const char *digest, struct err *err);
+/* Calls fn for every blob; a non-zero return ends the walk and is returned. */
+int blobs_walk(struct blobs *b, int (*fn)(void *data, const char *digest, uint64_t size, int64_t mtime, struct err *err), void *data,
+               struct err *err);
+
+/* Streaming in. expected NULL: any content, named by what it turns out to be (not resumable). With a digest: bytes of an
+ * earlier broken attempt are kept (re-hashed) and *ret_offset says where to go on; one writer per digest at a time, a second
+ * waits. size_max: more is ERR_TOO_LARGE. */
+int blob_begin(struct blobs *b, const char *expected, uint64_t size_max, struct ingest **ret, uint64_t *ret_offset, struct err *err);
+int ingest_write(struct ingest *in, const void *data, size_t len, struct err *err);
+/* Throws away what came so far (a server that ignored our Range). */
+int ingest_restart(struct ingest *in, struct err *err);
+/* Verifies, syncs, renames. ERR_CORRUPT (and the bytes are dropped) when the digest differs. *ret_digest may be NULL. */
+int ingest_commit(struct ingest *in, char *ret_digest, uint64_t *ret_size, struct err *err);
+/* Without commit: partial bytes stay for a resume when a digest was expected, else are removed. */
+void ingest_free(struct ingest *in);
+DEFINE_CLEANUP(struct ingest *, ingest_free)
+
+#endif

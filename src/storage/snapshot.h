@@ -1,0 +1,61 @@
+/* Layers on disk and the writable roots upon them, behind one driver contract (drivers/overlay.c, drivers/vfs.c, ...).
+ *
+ * A layer is named by its chain id (image-spec config.md), so a driver may store what it likes of the chain: overlay keeps
+ * the layer's own files, vfs a whole copy. Layers appear by rename after syncing, are read-only for ever, and are removed by the
+ * caller who knows reachability. A root is a container's (or build step's) writable top.
+ *
+ *     layer: layer_begin -> unpack into its directory (see layer.h) -> layer_commit
+ *     root:  root_create -> root_mount (the description is given to runtime/, or root_open) -> root_remove
+ *
+ * Nothing is mounted in the caller's mount namespace: root_mount only describes; root_open makes a detached mount.
+ */
+#ifndef TARE_STORAGE_SNAPSHOT_H
+#define TARE_STORAGE_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/mem.h"
+#include "oci/runtime_spec.h"
+
+struct snapshots;                      /* an open driver on ROOT/<driver>/ */
+struct layer_staging;                  /* a layer being made; opaque to callers */
+
+/* driver NULL: the one recorded in ROOT/driver, else the best this kernel and file system offers. */
+int snapshots_open(const char *root, const char *driver, struct snapshots **ret, struct err *err);
+void snapshots_close(struct snapshots *s);
+DEFINE_CLEANUP(struct snapshots *, snapshots_close)
+const char *snapshots_driver(const struct snapshots *s);
+
+/* --- layers --- */
+bool layer_exists(struct snapshots *s, const char *chain_id);
+/* parent: chain id or NULL. parent need not exist yet (layers of one pull unpack side by side); it must at commit. */
+int layer_begin(struct snapshots *s, const char *parent, struct layer_staging **ret, struct err *err);
+/* Makes it visible under its chain id; size: bytes of the files. An existing layer of that id is success (ours is dropped).
+ * Hard links to files of lower layers, kept back by unpacking, are resolved here. */
+int layer_commit(struct layer_staging *l, const char *chain_id, uint64_t size, struct err *err);
+void layer_abort(struct layer_staging *l);             /* frees; removes what was not committed */
+DEFINE_CLEANUP(struct layer_staging *, layer_abort)
+int layer_remove(struct snapshots *s, const char *chain_id, struct err *err);
+int layer_size(struct snapshots *s, const char *chain_id, uint64_t *ret_bytes, struct err *err);
+int layers_walk(struct snapshots *s, int (*fn)(void *data, const char *chain_id, struct err *err), void *data, struct err *err);
+
+/* --- roots --- */
+/* chain: the chain ids of the image's layers, lowest first (strv, may be empty for scratch). */
+int root_create(struct snapshots *s, const char *id, char *const *chain, struct err *err);
+/* How to mount it: type, source, options for fsconfig (overlay: "lowerdir+=/abs" lowest last, "upperdir=", "workdir=", flags).
+ * transient: the root need not survive a power cut (--rm): overlay adds "volatile". */
+int root_mount(struct snapshots *s, const char *id, bool transient, struct oci_mount *ret, struct err *err);
+/* A descriptor of the whole tree as the container sees it, through a detached mount of our own. */
+int root_open(struct snapshots *s, const char *id, bool writable, struct err *err);
+bool root_exists(struct snapshots *s, const char *id);
+int root_remove(struct snapshots *s, const char *id, struct err *err);
+int root_usage(struct snapshots *s, const char *id, uint64_t *ret_bytes, struct err *err);
+int roots_walk(struct snapshots *s, int (*fn)(void *data, const char *id, struct err *err), void *data, struct err *err);
+
+/* What changed in a root against its layers: 'A' added, 'C' changed, 'D' deleted; path begins with '/'. Sorted by path. A directory is
+ * 'C' when something below it changed, as docker says. */
+typedef int (*root_change_fn)(void *data, char kind, const char *path, struct err *err);
+int root_changes(struct snapshots *s, const char *id, root_change_fn fn, void *data, struct err *err);
+
+#endif
