@@ -1,0 +1,120 @@
+/* The verbs on containers. `name` arguments take a name, an id or a unique id prefix, as docker does.
+ *
+ * A container's definition is a row in the database. What changes while it runs is in its run directory (runtime/attach.h), written by its
+ * monitor; container_load() puts the two together and repairs what a killed process left (a monitor that died, a run
+ * directory of before a reboot).
+ *
+ * Crash rule: a row exists before anything else of a container does and disappears after everything else of it has.
+ */
+#ifndef TARE_ENGINE_CONTAINERS_H
+#define TARE_ENGINE_CONTAINERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/json.h"
+#include "engine/container_config.h"
+#include "engine/engine.h"
+#include "net/network.h"
+#include "runtime/attach.h"
+
+struct container {
+        char id[65];
+        char *name;                    /* without '/' */
+        char *image_id;
+        char **chain;                  /* chain ids of the image's layers */
+        int64_t created;               /* ns */
+        struct container_config config;
+        struct container_status status;        /* now */
+        bool stopped_by_user;          /* unless-stopped, and no restart after stop */
+        struct endpoint endpoint;      /* address and ports when it has a network and runs; container[0] == 0: none */
+        char *command;                 /* entrypoint and cmd joined, as ps shows; heap */
+};
+void container_done(struct container *c);
+#define _cleanup_container_ _cleanup_(container_done)
+void containers_free(struct container *list, size_t count);
+
+/* ERR_NOT_FOUND "No such container: x"; ERR_INVALID when a prefix is ambiguous. */
+int container_load(struct engine *e, const char *name, struct container *ret, struct err *err);
+
+struct container_filter {
+        bool all;                      /* else only running, paused, restarting */
+        int64_t last;                  /* newest n of any state; 0: no limit */
+        char *const *filters;          /* docker's --filter texts: "status=running", "name=x", "label=k=v", "id=", "ancestor=", "exited=", "network=", "publish=", "volume=", "before=", "since=", "health=", "is-task=" */
+};
+/* Newest first. */
+int container_list(struct engine *e, const struct container_filter *f, struct container **ret, size_t *ret_count, struct err *err);
+
+/* --- life --- */
+/* Makes a container of an image that is here (ERR_NOT_FOUND "No such image: x" otherwise; the caller pulls). The config is merged with the
+ * image's. name NULL: one is made up. warnings are logged. */
+int container_create(struct engine *e, struct container_config *config, const char *name, char ret_id[65], struct err *err);
+
+struct container_start {
+        bool attach;                   /* *ret_client is a connected attach session that misses no byte */
+        bool attach_stdin;
+        bool clean_mine;               /* the caller will call container_finish() after the exit frame */
+        const char *detach_keys;       /* kept for inspect only */
+        uint16_t rows, columns;        /* initial terminal size, 0: unset */
+};
+/* Starts a created or exited container; returns when its process has been executed. ERR_NO_COMMAND / ERR_CANNOT_RUN as runtime/. A running one is
+ * success without a session. */
+int container_start(struct engine *e, const char *id, const struct container_start *how, int *ret_client, struct err *err);
+/* create + start in one database transaction: the hot path of `run`. On failure of the start the container stays, as docker's does, unless
+ * auto_remove. ret_id is valid once *ret_created. */
+int container_run(struct engine *e, struct container_config *config, const char *name, const struct container_start *how, char ret_id[65],
+                  bool *ret_created, int *ret_client, struct err *err);
+/* After init has ended: takes down network, cgroup and run directory, writes the last word to the database, or removes everything when
+ * auto_remove. Idempotent; called by the attached client, by the monitor's cleanup program, or by whoever finds a dead container. */
+int container_finish(struct engine *e, const char *id, struct err *err);
+/* Stop signal, then SIGKILL after timeout (s; -1: the container's, else 10). Returns when it has ended and is cleaned up. */
+int container_stop(struct engine *e, const char *name, int64_t timeout, const char *signal, struct err *err);
+int container_kill(struct engine *e, const char *name, const char *signal, struct err *err);
+int container_restart(struct engine *e, const char *name, int64_t timeout, struct err *err);
+struct container_remove { bool force, volumes; };
+/* ERR_CONFLICT 'You cannot remove a running container ...' without force. */
+int container_remove(struct engine *e, const char *name, const struct container_remove *how, struct err *err);
+int container_rename(struct engine *e, const char *name, const char *new_name, struct err *err);
+int container_pause(struct engine *e, const char *name, bool pause, struct err *err);
+/* condition: "not-running" (default), "next-exit", "removed". */
+int container_wait(struct engine *e, const char *name, const char *condition, int32_t *ret_status, struct err *err);
+/* Stopped containers removed; docker's filters "label=", "until=". told gets each id. */
+int container_prune(struct engine *e, char *const *filters, void (*told)(void *data, const char *id), void *data, uint64_t *ret_bytes,
+                    struct err *err);
+/* What the policy asks after an exit; called by the monitor's cleanup program: starts it again after the back-off, or finishes it. */
+int container_exited(struct engine *e, const char *id, struct err *err);
+
+/* --- sessions --- */
+/* Connects to the monitor of a running container; see runtime/attach.h for what flows. */
+int container_attach(struct engine *e, const char *name, bool want_stdin, int *ret_client, struct err *err);
+struct exec_request {
+        bool tty, open_stdin, detach, privileged;
+        char *user, *working_dir;      /* NULL: the container's */
+        char **env, **args;
+        uint16_t rows, columns;
+        char *detach_keys;
+};
+void exec_request_done(struct exec_request *x);
+/* Foreground: the process is our child with the given stdio (tty: *ret_console is the master). detach: held by a monitor. */
+struct exec_session { pid_t pid; int pidfd; int console_fd; };
+int container_exec(struct engine *e, const char *name, const struct exec_request *x, const int stdio[3], struct exec_session *ret, struct err *err);
+
+/* --- looking --- */
+/* docker inspect's document of a container. */
+int container_inspect(struct engine *e, const char *name, bool size, json_t **ret, struct err *err);
+struct top_result { char **titles; char ***rows; size_t row_count; };
+void top_result_done(struct top_result *t);
+/* ps(1) run in the container's pid namespace view, docker's way: the host's ps with these arguments, rows of this container only. */
+int container_top(struct engine *e, const char *name, char *const *ps_args, struct top_result *ret, struct err *err);
+
+struct log_options { bool follow, timestamps, details, out, err_; int64_t since, until; /* ns, 0: none */ int64_t tail; /* -1: all */ };
+typedef int (*log_line_fn)(void *data, bool is_stderr, int64_t time, const char *bytes, size_t len, struct err *err);
+/* Lines in order, newline included where the container wrote one; follow ends when the container does. */
+int container_logs(struct engine *e, const char *name, const struct log_options *o, log_line_fn fn, void *data, struct err *err);
+
+/* --- files; these need tar and digests, so they live in programs that link image/ --- */
+/* A descriptor of the container's root as it sees it (running: /proc/PID/root; else a detached mount). */
+int container_root_open(struct engine *e, const struct container *c, bool writable, struct err *err);
+int container_changes(struct engine *e, const char *name, root_change_fn fn, void *data, struct err *err);
+
+#endif
