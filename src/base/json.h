@@ -13,8 +13,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-static inline void json_decrefp(json_t **j) { json_decref(*j); }
-#define _cleanup_json_ _cleanup_(json_decrefp)
+#define _cleanup_json_ _cleanup_(json_decrefp)         /* jansson's own; NULL is fine */
 
 struct jpath {                         /* a chain on the stack, printed only for an error */
         const struct jpath *up;

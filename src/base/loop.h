@@ -19,10 +19,10 @@ DEFINE_CLEANUP(struct loop *, loop_free)
 /* Descriptors stay the caller's. */
 int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *data, struct loop_source **ret, struct err *err);
 int loop_set_events(struct loop *loop, struct loop_source *source, uint32_t events, struct err *err);
-/* One-shot timer at a CLOCK_MONOTONIC time in ns; re-arm with loop_set_timer. */
+/* One-shot timer at a CLOCK_MONOTONIC time in ns (INT64_MAX: not armed); re-arm with loop_set_timer. */
 int loop_add_timer(struct loop *loop, int64_t when, loop_timer_fn fn, void *data, struct loop_source **ret, struct err *err);
 void loop_set_timer(struct loop *loop, struct loop_source *source, int64_t when);
-/* Blocks the signals and delivers them in the loop; once per loop. */
+/* Blocks the signals (ended by 0) until loop_free and delivers them in the loop; once per loop. */
 int loop_add_signals(struct loop *loop, const int *signals, loop_signal_fn fn, void *data, struct err *err);
 void loop_remove(struct loop *loop, struct loop_source *source);
 /* Runs until loop_stop; returns the code given to it, or -1 with err. */
