@@ -34,13 +34,16 @@ int blobs_walk(struct blobs *b, int (*fn)(void *data, const char *digest, uint64
 
 /* Streaming in. expected NULL: any content, named by what it turns out to be (not resumable). With a digest: bytes of an
  * earlier broken attempt are kept (re-hashed) and *ret_offset says where to go on; one writer per digest at a time, a second
- * waits. size_max: more is ERR_TOO_LARGE. */
+ * waits; when that other one finished the blob, *ret_offset is its whole size and commit succeeds at once. size_max: more is
+ * ERR_TOO_LARGE. */
 int blob_begin(struct blobs *b, const char *expected, uint64_t size_max, struct ingest **ret, uint64_t *ret_offset, struct err *err);
 int ingest_write(struct ingest *in, const void *data, size_t len, struct err *err);
 /* Throws away what came so far (a server that ignored our Range). */
 int ingest_restart(struct ingest *in, struct err *err);
 /* Verifies, syncs, renames. ERR_CORRUPT (and the bytes are dropped) when the digest differs. *ret_digest may be NULL. */
 int ingest_commit(struct ingest *in, char *ret_digest, uint64_t *ret_size, struct err *err);
+/* A second descriptor on what came so far, from byte 0: a resumed pull feeds the earlier bytes to its unpacking from here. */
+int ingest_reader(struct ingest *in, struct err *err);
 /* Without commit: partial bytes stay for a resume when a digest was expected, else are removed. */
 void ingest_free(struct ingest *in);
 DEFINE_CLEANUP(struct ingest *, ingest_free)
