@@ -69,7 +69,7 @@ static int range_parse(const struct parse_args *a, int64_t least, int64_t most, 
 static int u16_parse(const struct parse_args *a, void *at, struct err *err)
 {
         uint16_t *slot = at;
-        int64_t value;
+        int64_t value = 0;
 
         if (range_parse(a, 0, UINT16_MAX, &value, err) < 0)
                 return -1;
@@ -90,7 +90,7 @@ static int u64_parse(const struct parse_args *a, void *at, struct err *err)
 static int i32_parse(const struct parse_args *a, void *at, struct err *err)
 {
         int32_t *slot = at;
-        int64_t value;
+        int64_t value = 0;
 
         if (range_parse(a, INT32_MIN, INT32_MAX, &value, err) < 0)
                 return -1;
