@@ -71,11 +71,13 @@ struct image_record {
 int image_record(struct db *db, struct storage *st, const struct image_record *record, struct image *ret, struct err *err);
 
 int image_tag(struct db *db, const char *source, const struct reference *name, struct err *err);
-/* docker rmi: a name is untagged; the last one, or an id, deletes. in_use says whether a container uses the image (id).
- * ERR_CONFLICT as docker words it. Each thing done is told: "Untagged: x", "Deleted: sha256:..". */
+/* docker rmi: a name is untagged; the last one, or an id, deletes. in_use says whether a container uses the image (id); NULL: none does.
+ * ERR_CONFLICT as docker words it. An image forced away under a stopped container is hidden and keeps its content until prune finds that
+ * container gone. Each thing done is told: "Untagged: x", "Deleted: sha256:..". */
 struct image_remove {
         bool force, no_prune;
-        bool (*in_use)(void *data, const char *image_id, char ret_container[65]);
+        /* Called inside the write transaction on db, so that no container can come to be between the question and the deletion. */
+        bool (*in_use)(void *data, const char *image_id, char ret_container[65], bool *ret_running);
         void (*told)(void *data, const char *line);
         void *data;
 };
