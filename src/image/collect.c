@@ -25,11 +25,13 @@ static int add_column(struct db *db, const char *sql, const char *manifest, char
 int garbage_add_image(struct db *db, const char *manifest, struct garbage *g, struct err *err)
 {
         if (add_column(db,
-                       "SELECT digest FROM image_blobs WHERE manifest = ?1 UNION SELECT digest FROM image_index WHERE manifest = ?1 "
+                       "SELECT digest FROM image_blobs WHERE manifest = ?1 UNION SELECT digest FROM image_index WHERE "
+                       "manifest = ?1 "
                        "UNION SELECT digest FROM image_digests WHERE manifest = ?1",
                        manifest, &g->blobs, err) < 0)
                 return -1;
-        return add_column(db, "SELECT chain FROM image_layers WHERE manifest = ?1 ORDER BY position", manifest, &g->layers, err);
+        return add_column(db, "SELECT chain FROM image_layers WHERE manifest = ?1 ORDER BY position", manifest,
+                          &g->layers, err);
 }
 
 static int any_row(struct db *db, const char *sql, const char *key, struct err *err)
@@ -44,7 +46,8 @@ int blob_reachable(struct db *db, const char *digest, struct err *err)
 {
         return any_row(db,
                        "SELECT 1 WHERE EXISTS (SELECT 1 FROM image_blobs WHERE digest = ?1) OR "
-                       "EXISTS (SELECT 1 FROM image_names WHERE target = ?1) OR EXISTS (SELECT 1 FROM image_digests WHERE digest = ?1)",
+                       "EXISTS (SELECT 1 FROM image_names WHERE target = ?1) OR EXISTS (SELECT 1 FROM image_digests "
+                       "WHERE digest = ?1)",
                        digest, err);
 }
 
@@ -56,8 +59,8 @@ int chain_reachable(struct db *db, const char *chain_id, struct err *err)
 int image_delete_row(struct db *db, const char *manifest, struct err *err)
 {
         static const char *const deletes[] = {
-                "DELETE FROM images WHERE manifest = ?1",       "DELETE FROM image_blobs WHERE manifest = ?1",
-                "DELETE FROM image_layers WHERE manifest = ?1", "DELETE FROM image_index WHERE manifest = ?1",
+                "DELETE FROM images WHERE manifest = ?1",        "DELETE FROM image_blobs WHERE manifest = ?1",
+                "DELETE FROM image_layers WHERE manifest = ?1",  "DELETE FROM image_index WHERE manifest = ?1",
                 "DELETE FROM image_digests WHERE manifest = ?1",
         };
         for (size_t n = 0; n < ELEMENTS(deletes); n++)
@@ -99,8 +102,8 @@ static void tell(void (*told)(void *data, const char *line), void *data, const c
                 told(data, line);
 }
 
-static int remove_layers(struct db *db, struct storage *st, char *const *layers, void (*told)(void *data, const char *line), void *data,
-                         uint64_t *bytes, struct err *err)
+static int remove_layers(struct db *db, struct storage *st, char *const *layers,
+                         void (*told)(void *data, const char *line), void *data, uint64_t *bytes, struct err *err)
 {
         /* The highest first: a driver may keep a layer by those above it. */
         for (size_t n = strv_len(layers); n-- > 0;) {
@@ -113,8 +116,8 @@ static int remove_layers(struct db *db, struct storage *st, char *const *layers,
         return 0;
 }
 
-int garbage_remove(struct db *db, struct storage *st, const struct garbage *g, void (*told)(void *data, const char *line), void *data,
-                   uint64_t *ret_bytes, struct err *err)
+int garbage_remove(struct db *db, struct storage *st, const struct garbage *g,
+                   void (*told)(void *data, const char *line), void *data, uint64_t *ret_bytes, struct err *err)
 {
         uint64_t bytes = 0;
         if (!g->blobs && !g->layers)
@@ -131,7 +134,7 @@ int garbage_remove(struct db *db, struct storage *st, const struct garbage *g, v
         }
         if (remove_layers(db, st, g->layers, told, data, &bytes, err) < 0)
                 return -1;
-        STRV_FOREACH(digest, g->blobs) {
+        STRV_FOREACH (digest, g->blobs) {
                 int reached = blob_reachable(db, *digest, err);
                 if (reached < 0 || (reached == 0 && drop_blob(db, st, *digest, &bytes, err) < 0))
                         return -1;
@@ -183,10 +186,10 @@ int image_collect(struct db *db, struct storage *st, bool (*keep_layer)(void *da
         found = c.found;
         if (r < 0)
                 return -1;
-        STRV_FOREACH(chain, found.layers)
+        STRV_FOREACH (chain, found.layers)
                 if (drop_layer(st, *chain, &bytes, err) < 0)
                         return -1;
-        STRV_FOREACH(digest, found.blobs)
+        STRV_FOREACH (digest, found.blobs)
                 if (drop_blob(db, st, *digest, &bytes, err) < 0)
                         return -1;
         unsigned swept;

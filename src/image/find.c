@@ -64,7 +64,8 @@ int image_load_names(struct db *db, struct image *i, struct err *err)
 {
         /* A name whose target is an index names every image chosen from it. */
         if (load_column(db,
-                        "SELECT n.familiar FROM images i JOIN image_names n ON n.manifest = i.manifest WHERE i.id = ?1 UNION "
+                        "SELECT n.familiar FROM images i JOIN image_names n ON n.manifest = i.manifest WHERE i.id = ?1 "
+                        "UNION "
                         "SELECT n.familiar FROM images i JOIN image_index x ON x.manifest = i.manifest "
                         "JOIN image_names n ON n.target = x.digest WHERE i.id = ?1 ORDER BY 1",
                         i->id, &i->names, err) < 0)
@@ -111,8 +112,9 @@ static int by_name(struct db *db, const char *key, struct image *ret, struct err
 {
         _cleanup_stmt_ struct db_stmt *stmt = NULL;
         if (db_query(db, &stmt, err,
-                     "SELECT " IMAGE_COLUMNS " FROM image_names n JOIN images i ON i.manifest = n.manifest WHERE n.reference = ?1", "s",
-                     key) < 0)
+                     "SELECT " IMAGE_COLUMNS
+                     " FROM image_names n JOIN images i ON i.manifest = n.manifest WHERE n.reference = ?1",
+                     "s", key) < 0)
                 return -1;
         return take_row(stmt, ret, err);
 }
@@ -178,7 +180,8 @@ static bool is_whole_id(const char *text, char ret_id[DIGEST_SIZE])
 }
 
 /* 1 found, 0 none, -1 error; names are not loaded. */
-static int lookup(struct db *db, const char *text, struct image *ret, enum image_text *ret_how, struct reference *r, struct err *err)
+static int lookup(struct db *db, const char *text, struct image *ret, enum image_text *ret_how, struct reference *r,
+                  struct err *err)
 {
         char id[DIGEST_SIZE];
         *ret_how = IMAGE_TEXT_ID;
@@ -202,8 +205,8 @@ static int lookup(struct db *db, const char *text, struct image *ret, enum image
 }
 
 /* Of the images chosen from the same index (or the one found), that which serves the wanted platform best. */
-static int choose_platform(struct db *db, const struct reference *r, const struct platform *want, struct image *found, const char *text,
-                           struct err *err)
+static int choose_platform(struct db *db, const struct reference *r, const struct platform *want, struct image *found,
+                           const char *text, struct err *err)
 {
         _cleanup_stmt_ struct db_stmt *stmt = NULL;
         _cleanup_free_ char *key = r && r->path ? reference_name_key(r) : NULL;
@@ -229,8 +232,9 @@ static int choose_platform(struct db *db, const struct reference *r, const struc
         if (score == 0) {
                 _cleanup_free_ char *wanted = platform_format(want);
                 return err_set(err, ERR_NOT_FOUND,
-                               "image with reference %s was found but does not match the specified platform: wanted %s, actual: %s", text,
-                               wanted, found->platform);
+                               "image with reference %s was found but does not match the specified platform: wanted "
+                               "%s, actual: %s",
+                               text, wanted, found->platform);
         }
         image_done(found);
         *found = best;
@@ -238,8 +242,8 @@ static int choose_platform(struct db *db, const struct reference *r, const struc
         return 0;
 }
 
-int image_resolve(struct db *db, const char *text, const struct platform *platform, struct image *ret, enum image_text *ret_how,
-                  struct reference *ret_reference, struct err *err)
+int image_resolve(struct db *db, const char *text, const struct platform *platform, struct image *ret,
+                  enum image_text *ret_how, struct reference *ret_reference, struct err *err)
 {
         _cleanup_image_ struct image i = { 0 };
         _cleanup_reference_ struct reference r = { 0 };
@@ -283,7 +287,8 @@ int image_by_manifest(struct db *db, const char *manifest, struct image *ret, st
         _cleanup_image_ struct image i = { 0 };
         {
                 _cleanup_stmt_ struct db_stmt *stmt = NULL;
-                if (db_query(db, &stmt, err, "SELECT " IMAGE_COLUMNS " FROM images i WHERE i.manifest = ?1 AND i.removed = 0", "s",
+                if (db_query(db, &stmt, err,
+                             "SELECT " IMAGE_COLUMNS " FROM images i WHERE i.manifest = ?1 AND i.removed = 0", "s",
                              manifest) < 0)
                         return -1;
                 int found = take_row(stmt, &i, err);
@@ -300,7 +305,8 @@ int image_by_manifest(struct db *db, const char *manifest, struct image *ret, st
 int image_read_config(struct storage *st, const struct image *i, struct image_config *ret, struct err *err)
 {
         _cleanup_buf_ struct buf b = BUF_INIT(IMAGE_DOCUMENT_MAX);
-        if (blob_read(st->blobs, i->id, IMAGE_DOCUMENT_MAX, &b, err) < 0 || image_config_parse(b.data ? b.data : "", b.len, ret, err) < 0)
+        if (blob_read(st->blobs, i->id, IMAGE_DOCUMENT_MAX, &b, err) < 0 ||
+            image_config_parse(b.data ? b.data : "", b.len, ret, err) < 0)
                 return err_add(err, "configuration %s", i->id);
         return 0;
 }

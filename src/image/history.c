@@ -12,7 +12,8 @@ void image_history_free(struct image_history_row *rows, size_t count)
         free(rows);
 }
 
-static int row_fill(struct storage *st, const struct history *h, const char *chain_id, struct image_history_row *row, struct err *err)
+static int row_fill(struct storage *st, const struct history *h, const char *chain_id, struct image_history_row *row,
+                    struct err *err)
 {
         struct err ignored = ERR_INIT;
         row->id = xstrdup("<missing>");
@@ -24,8 +25,8 @@ static int row_fill(struct storage *st, const struct history *h, const char *cha
 }
 
 /* Rows are newest first, the history is oldest first. A history shorter than the layers is answered as far as it goes. */
-static int rows_fill(struct storage *st, const struct image *i, const struct image_config *config, struct image_history_row *rows,
-                     struct err *err)
+static int rows_fill(struct storage *st, const struct image *i, const struct image_config *config,
+                     struct image_history_row *rows, struct err *err)
 {
         size_t layer = 0, layers = strv_len(i->chain), count = config->history_count;
         for (size_t n = 0; n < count; n++) {
@@ -46,8 +47,8 @@ static void set_id(struct image_history_row *rows, size_t count, size_t at, cons
 }
 
 /* Images built here know their parents: the row where a parent's history ends carries its id. */
-static int name_parents(struct db *db, struct storage *st, const struct image *i, struct image_history_row *rows, size_t count,
-                        struct err *err)
+static int name_parents(struct db *db, struct storage *st, const struct image *i, struct image_history_row *rows,
+                        size_t count, struct err *err)
 {
         _cleanup_free_ char *parent = i->parent ? xstrdup(i->parent) : NULL;
         for (unsigned depth = 0; parent && depth < IMAGE_LAYERS_MAX; depth++) {
@@ -66,7 +67,8 @@ static int name_parents(struct db *db, struct storage *st, const struct image *i
         return 0;
 }
 
-int image_history(struct db *db, struct storage *st, const char *text, struct image_history_row **ret, size_t *ret_count, struct err *err)
+int image_history(struct db *db, struct storage *st, const char *text, struct image_history_row **ret,
+                  size_t *ret_count, struct err *err)
 {
         _cleanup_image_ struct image i = { 0 };
         _cleanup_image_config_ struct image_config config = { 0 };

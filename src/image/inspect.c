@@ -5,9 +5,10 @@
 /* Members docker always shows, set or not. */
 static json_t *config_defaults(void)
 {
-        return json_pack("{s:s s:s s:s s:b s:b s:b s:b s:b s:b s:n s:n s:s s:n s:s s:n s:n s:n}", "Hostname", "", "Domainname", "", "User", "",
-                         "AttachStdin", 0, "AttachStdout", 0, "AttachStderr", 0, "Tty", 0, "OpenStdin", 0, "StdinOnce", 0, "Env", "Cmd",
-                         "Image", "", "Volumes", "WorkingDir", "", "Entrypoint", "OnBuild", "Labels");
+        return json_pack("{s:s s:s s:s s:b s:b s:b s:b s:b s:b s:n s:n s:s s:n s:s s:n s:n s:n}", "Hostname", "",
+                         "Domainname", "", "User", "", "AttachStdin", 0, "AttachStdout", 0, "AttachStderr", 0, "Tty", 0,
+                         "OpenStdin", 0, "StdinOnce", 0, "Env", "Cmd", "Image", "", "Volumes", "WorkingDir", "",
+                         "Entrypoint", "OnBuild", "Labels");
 }
 
 static json_t *config_json(const struct image_config *config)
@@ -32,8 +33,9 @@ static json_t *rootfs_json(const struct image_config *config)
 static int last_tagged(struct db *db, const char *id, int64_t *ret, struct err *err)
 {
         _cleanup_stmt_ struct db_stmt *stmt = NULL;
-        if (db_query(db, &stmt, err, "SELECT max(n.tagged) FROM images i JOIN image_names n ON n.manifest = i.manifest WHERE i.id = ?1", "s",
-                     id) < 0)
+        if (db_query(db, &stmt, err,
+                     "SELECT max(n.tagged) FROM images i JOIN image_names n ON n.manifest = i.manifest WHERE i.id = ?1",
+                     "s", id) < 0)
                 return -1;
         int found = db_step(stmt, err);
         if (found > 0)
@@ -47,7 +49,10 @@ static const char *last_comment(const struct image_config *config)
         return comment ? comment : "";
 }
 
-static json_t *text_json(const char *s) { return json_string(s ? s : ""); }
+static json_t *text_json(const char *s)
+{
+        return json_string(s ? s : "");
+}
 
 static json_t *metadata_json(int64_t tagged)
 {
@@ -62,7 +67,8 @@ static json_t *driver_json(struct storage *st)
         return json_pack("{s:s s:n}", "Name", snapshots_driver(st->snapshots), "Data");
 }
 
-static json_t *inspect_json(struct storage *st, const struct image *i, const struct image_config *config, int64_t tagged)
+static json_t *inspect_json(struct storage *st, const struct image *i, const struct image_config *config,
+                            int64_t tagged)
 {
         json_t *o = json_object();
         json_object_set_new(o, "Id", text_json(i->id));

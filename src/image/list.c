@@ -7,7 +7,10 @@ struct listing {
         size_t count, cap;
 };
 
-static void listing_done(struct listing *l) { images_free(l->list, l->count); }
+static void listing_done(struct listing *l)
+{
+        images_free(l->list, l->count);
+}
 
 static void listing_add(struct listing *l, struct image *i)
 {
@@ -19,14 +22,19 @@ static void listing_add(struct listing *l, struct image *i)
         *i = (struct image){ 0 };
 }
 
-static bool last_is(const struct listing *l, const char *id) { return l->count > 0 && str_eq(l->list[l->count - 1].id, id); }
+static bool last_is(const struct listing *l, const char *id)
+{
+        return l->count > 0 && str_eq(l->list[l->count - 1].id, id);
+}
 
 /* One entry an id: several manifests of one configuration are one image to the user. */
 static int read_rows(struct db *db, struct listing *all, struct err *err)
 {
         _cleanup_stmt_ struct db_stmt *stmt = NULL;
         int more;
-        if (db_query(db, &stmt, err, "SELECT " IMAGE_COLUMNS " FROM images i WHERE i.removed = 0 ORDER BY i.created DESC, i.id, i.added DESC",
+        if (db_query(db, &stmt, err,
+                     "SELECT " IMAGE_COLUMNS
+                     " FROM images i WHERE i.removed = 0 ORDER BY i.created DESC, i.id, i.added DESC",
                      "") < 0)
                 return -1;
         while ((more = db_step(stmt, err)) > 0) {
@@ -65,14 +73,15 @@ static bool name_matches(const char *pattern, const char *familiar)
                 return true;
         if (reference_parse(familiar, &r, &ignored) < 0)
                 return false;
-        _cleanup_free_ char *name = reference_familiar_name(&r), *repository = reference_repository(&r), *full = reference_canonical(&r);
+        _cleanup_free_ char *name = reference_familiar_name(&r), *repository = reference_repository(&r),
+                            *full = reference_canonical(&r);
         return fnmatch(pattern, name, FNM_PATHNAME) == 0 || str_eq(pattern, repository) || str_eq(pattern, full);
 }
 
 static void keep_matching(char ***names, const char *pattern)
 {
         char **kept = NULL;
-        STRV_FOREACH(name, *names)
+        STRV_FOREACH (name, *names)
                 if (name_matches(pattern, *name))
                         strv_push(&kept, *name);
         strv_free(*names);
@@ -94,16 +103,19 @@ static int labels_match(struct storage *st, const struct image *i, char *const *
                 return 1;
         if (image_read_config(st, i, &config, err) < 0)
                 return -1;
-        STRV_FOREACH(label, labels)
+        STRV_FOREACH (label, labels)
                 if (!has_label(config.exec.labels, *label))
                         return 0;
         return 1;
 }
 
-struct bounds { int64_t before, since; };
+struct bounds {
+        int64_t before, since;
+};
 
 /* 1 shown, 0 not, -1 error. */
-static int shown(struct db *db, struct storage *st, const struct image_filter *f, const struct bounds *b, struct image *i, struct err *err)
+static int shown(struct db *db, struct storage *st, const struct image_filter *f, const struct bounds *b,
+                 struct image *i, struct err *err)
 {
         if ((f->before && i->created >= b->before) || (f->since && i->created <= b->since))
                 return 0;
@@ -139,7 +151,8 @@ static int read_bounds(struct db *db, const struct image_filter *f, struct bound
         return 0;
 }
 
-int image_list(struct db *db, struct storage *st, const struct image_filter *f, struct image **ret, size_t *ret_count, struct err *err)
+int image_list(struct db *db, struct storage *st, const struct image_filter *f, struct image **ret, size_t *ret_count,
+               struct err *err)
 {
         static const struct image_filter everything = { .dangling = -1 };
         _cleanup_(listing_done) struct listing all = { 0 }, kept = { 0 };

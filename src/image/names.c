@@ -23,8 +23,8 @@ static int host_prefers(struct db *db, const char *have_manifest, const char *ne
         int have_score = 0, new_score = 0, more;
 
         platform_host(&host);
-        if (db_query(db, &stmt, err, "SELECT manifest, platform FROM images WHERE manifest IN (?1, ?2)", "ss", have_manifest,
-                     new_manifest) < 0)
+        if (db_query(db, &stmt, err, "SELECT manifest, platform FROM images WHERE manifest IN (?1, ?2)", "ss",
+                     have_manifest, new_manifest) < 0)
                 return -1;
         while ((more = db_step(stmt, err)) > 0) {
                 _cleanup_platform_ struct platform p = { 0 };
@@ -35,7 +35,8 @@ static int host_prefers(struct db *db, const char *have_manifest, const char *ne
         return more < 0 ? -1 : have_score > new_score;
 }
 
-int name_put(struct db *db, const struct reference *name, const char *target, const char *manifest, int64_t tagged, struct err *err)
+int name_put(struct db *db, const struct reference *name, const char *target, const char *manifest, int64_t tagged,
+             struct err *err)
 {
         _cleanup_free_ char *key = reference_name_key(name), *had_target = NULL, *had_manifest = NULL;
         if (!key)
@@ -60,9 +61,10 @@ int digest_put(struct db *db, const struct reference *name, const char *digest, 
 {
         struct reference shown = { .domain = name->domain, .path = name->path, .digest = (char *)digest };
         _cleanup_free_ char *familiar = reference_familiar(&shown), *repository = reference_repository(name);
-        return db_exec(db, NULL, err,
-                       "INSERT OR IGNORE INTO image_digests (repository, digest, manifest, familiar) VALUES (?1, ?2, ?3, ?4)", "ssss",
-                       repository, digest, manifest, familiar);
+        return db_exec(
+                db, NULL, err,
+                "INSERT OR IGNORE INTO image_digests (repository, digest, manifest, familiar) VALUES (?1, ?2, ?3, ?4)",
+                "ssss", repository, digest, manifest, familiar);
 }
 
 int image_tag(struct db *db, const char *source, const struct reference *name, struct err *err)

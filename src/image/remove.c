@@ -2,17 +2,17 @@
 #include "image/images-internal.h"
 
 struct ref {
-        bool canonical;                /* a repo digest, not a tag */
+        bool canonical; /* a repo digest, not a tag */
         char *familiar, *repository, *key;
 };
 
 struct removal {
         struct db *db;
         const struct image_remove *how;
-        struct ref *refs;              /* of the image being removed */
+        struct ref *refs; /* of the image being removed */
         size_t ref_count;
-        char **lines;                  /* told once the transaction is through */
-        char **siblings;               /* manifests chosen from the same index as a name that went */
+        char **lines; /* told once the transaction is through */
+        char **siblings; /* manifests chosen from the same index as a name that went */
         struct garbage garbage;
 };
 
@@ -54,13 +54,16 @@ static int refs_load(struct removal *r, const char *id, struct err *err)
 {
         refs_reset(r);
         if (refs_add(r,
-                     "SELECT n.familiar, n.repository, n.reference FROM images i JOIN image_names n ON n.manifest = i.manifest "
+                     "SELECT n.familiar, n.repository, n.reference FROM images i JOIN image_names n ON n.manifest = "
+                     "i.manifest "
                      "WHERE i.id = ?1 UNION SELECT n.familiar, n.repository, n.reference FROM images i "
-                     "JOIN image_index x ON x.manifest = i.manifest JOIN image_names n ON n.target = x.digest WHERE i.id = ?1 ORDER BY 1",
+                     "JOIN image_index x ON x.manifest = i.manifest JOIN image_names n ON n.target = x.digest WHERE "
+                     "i.id = ?1 ORDER BY 1",
                      false, id, err) < 0)
                 return -1;
         return refs_add(r,
-                        "SELECT DISTINCT d.familiar, d.repository, d.digest FROM images i JOIN image_digests d ON d.manifest = i.manifest "
+                        "SELECT DISTINCT d.familiar, d.repository, d.digest FROM images i JOIN image_digests d ON "
+                        "d.manifest = i.manifest "
                         "WHERE i.id = ?1 ORDER BY 1",
                         true, id, err);
 }
@@ -89,8 +92,9 @@ static int siblings_add(struct removal *r, const char *reference, struct err *er
         _cleanup_stmt_ struct db_stmt *stmt = NULL;
         int more;
         if (db_query(r->db, &stmt, err,
-                     "SELECT x.manifest FROM image_names n JOIN image_index x ON x.digest = n.target WHERE n.reference = ?1", "s",
-                     reference) < 0)
+                     "SELECT x.manifest FROM image_names n JOIN image_index x ON x.digest = n.target WHERE n.reference "
+                     "= ?1",
+                     "s", reference) < 0)
                 return -1;
         while ((more = db_step(stmt, err)) > 0)
                 strv_push(&r->siblings, db_str(stmt, 0));
@@ -108,7 +112,8 @@ static int ref_remove(struct removal *r, const struct ref *ref, const char *id, 
         else
                 done = siblings_add(r, ref->key, err) < 0
                                ? -1
-                               : db_exec(r->db, NULL, err, "DELETE FROM image_names WHERE reference = ?1", "s", ref->key);
+                               : db_exec(r->db, NULL, err, "DELETE FROM image_names WHERE reference = ?1", "s",
+                                         ref->key);
         if (done < 0)
                 return -1;
         strv_push_take(&r->lines, xasprintf("Untagged: %s", ref->familiar));
@@ -183,8 +188,9 @@ static int delete_rows(struct removal *r, const char *id, struct err *err)
         }
         if (used(r, id, container, &running))
                 return db_exec(r->db, NULL, err, "UPDATE images SET removed = 1 WHERE id = ?1", "s", id);
-        STRV_FOREACH(manifest, manifests)
-                if (garbage_add_image(r->db, *manifest, &r->garbage, err) < 0 || image_delete_row(r->db, *manifest, err) < 0)
+        STRV_FOREACH (manifest, manifests)
+                if (garbage_add_image(r->db, *manifest, &r->garbage, err) < 0 ||
+                    image_delete_row(r->db, *manifest, err) < 0)
                         return -1;
         return 0;
 }
@@ -250,7 +256,7 @@ static int delete_with_parents(struct removal *r, const char *first, bool soft, 
 /* Other platforms that were known by the name alone. */
 static int delete_siblings(struct removal *r, const char *repository, struct err *err)
 {
-        STRV_FOREACH(manifest, r->siblings) {
+        STRV_FOREACH (manifest, r->siblings) {
                 _cleanup_image_ struct image i = { 0 };
                 struct err gone = ERR_INIT;
                 bool ours = true, deleted = false;
@@ -275,7 +281,8 @@ static int drop_orphan_digests(struct removal *r, const char *repository, const 
                 if (!r->refs[n].canonical && str_eq(r->refs[n].repository, repository))
                         return 0;
         for (size_t n = 0; n < r->ref_count; n++)
-                if (r->refs[n].canonical && str_eq(r->refs[n].repository, repository) && ref_remove(r, &r->refs[n], id, err) < 0)
+                if (r->refs[n].canonical && str_eq(r->refs[n].repository, repository) &&
+                    ref_remove(r, &r->refs[n], id, err) < 0)
                         return -1;
         return refs_load(r, id, err);
 }
@@ -292,13 +299,15 @@ static const struct ref *ref_of(const struct removal *r, const struct reference 
         return NULL;
 }
 
-static int remove_name(struct removal *r, const char *text, const struct image *i, const struct reference *name, struct err *err)
+static int remove_name(struct removal *r, const char *text, const struct image *i, const struct reference *name,
+                       struct err *err)
 {
         char container[65];
         bool running;
         if (!r->how->force && refs_single(r) && used(r, i->id, container, &running))
                 return err_set(err, ERR_CONFLICT,
-                               "conflict: unable to remove repository reference \"%s\" (must force) - container %.12s is using its "
+                               "conflict: unable to remove repository reference \"%s\" (must force) - container %.12s "
+                               "is using its "
                                "referenced image %.12s",
                                text, container, digest_hex(i->id));
         const struct ref *ref = ref_of(r, name);
@@ -319,7 +328,8 @@ static int remove_name(struct removal *r, const char *text, const struct image *
 
 static int remove_id(struct removal *r, const struct image *i, struct err *err)
 {
-        if (refs_single(r) && (check_conflict(r, i->id, !r->how->force, false, err) < 0 || refs_remove_all(r, i->id, err) < 0))
+        if (refs_single(r) &&
+            (check_conflict(r, i->id, !r->how->force, false, err) < 0 || refs_remove_all(r, i->id, err) < 0))
                 return -1;
         return delete_with_parents(r, i->id, !r->how->force, false, err);
 }
@@ -339,14 +349,14 @@ static int remove_rows(struct removal *r, const char *text, struct err *err)
         return db_commit(r->db, err);
 }
 
-static int remove_text(struct db *db, struct storage *st, const char *text, const struct image_remove *how, uint64_t *bytes,
-                       struct err *err)
+static int remove_text(struct db *db, struct storage *st, const char *text, const struct image_remove *how,
+                       uint64_t *bytes, struct err *err)
 {
         _cleanup_(removal_done) struct removal r = { .db = db, .how = how };
         if (remove_rows(&r, text, err) < 0)
                 return -1;
         if (how->told)
-                STRV_FOREACH(line, r.lines)
+                STRV_FOREACH (line, r.lines)
                         how->told(how->data, *line);
         return garbage_remove(db, st, &r.garbage, how->told, how->data, bytes, err);
 }
@@ -376,15 +386,15 @@ static int drop_hidden(struct db *db, const struct image_remove *how, struct err
                 if (more < 0)
                         return -1;
         }
-        STRV_FOREACH(id, ids)
+        STRV_FOREACH (id, ids)
                 if (delete_rows(&r, *id, err) < 0)
                         return -1;
         return db_commit(db, err);
 }
 
 /* Conflicts are what prune is told to leave alone. */
-static int prune_one(struct db *db, struct storage *st, const struct image *i, const struct image_remove *how, uint64_t *bytes,
-                     struct err *err)
+static int prune_one(struct db *db, struct storage *st, const struct image *i, const struct image_remove *how,
+                     uint64_t *bytes, struct err *err)
 {
         struct image_remove gently = *how;
         char container[65];
@@ -396,9 +406,10 @@ static int prune_one(struct db *db, struct storage *st, const struct image *i, c
         const bool named = i->names || i->digests;
         char *const *const lists[] = { named ? i->names : id_only, named ? i->digests : NULL };
         for (size_t n = 0; n < ELEMENTS(lists); n++)
-                STRV_FOREACH(text, lists[n]) {
+                STRV_FOREACH (text, lists[n]) {
                         struct err e = ERR_INIT;
-                        if (remove_text(db, st, *text, &gently, bytes, &e) < 0 && e.kind != ERR_CONFLICT && e.kind != ERR_NOT_FOUND) {
+                        if (remove_text(db, st, *text, &gently, bytes, &e) < 0 && e.kind != ERR_CONFLICT &&
+                            e.kind != ERR_NOT_FOUND) {
                                 *err = e;
                                 return -1;
                         }
@@ -406,7 +417,8 @@ static int prune_one(struct db *db, struct storage *st, const struct image *i, c
         return 0;
 }
 
-int image_prune(struct db *db, struct storage *st, bool all, const struct image_remove *how, uint64_t *ret_bytes, struct err *err)
+int image_prune(struct db *db, struct storage *st, bool all, const struct image_remove *how, uint64_t *ret_bytes,
+                struct err *err)
 {
         const struct image_filter filter = { .all = all, .dangling = all ? -1 : 1 };
         struct image *list = NULL;
