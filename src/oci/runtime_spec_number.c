@@ -119,7 +119,7 @@ void spec_numbers_unmark(char *text)
 
 int spec_u64_get(const json_t *o, const struct jpath *path, const char *key, uint64_t *ret, struct err *err)
 {
-        const char *digits = str_after(json_string_value(json_object_get(o, key)), mark_get());
+        const char *text = json_string_value(json_object_get(o, key)), *digits = text ? str_after(text, mark_get()) : NULL;
 
         return digits ? parse_u64(digits, ret, err) : json_get_u64(o, path, key, true, ret, err);
 }
