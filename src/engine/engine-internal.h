@@ -1,0 +1,86 @@
+/* What the files of this room share and no other room sees. */
+#ifndef TARE_ENGINE_INTERNAL_H
+#define TARE_ENGINE_INTERNAL_H
+
+#include <stdint.h>
+#include "base/db.h"
+#include "engine/containers.h"
+#include "engine/engine.h"
+#include "image/images.h"
+
+extern const struct db_schema engine_schema;           /* tables: containers, volumes, container_volumes */
+
+/* --- container rows (container_db.c); transactions are the caller's --- */
+/* The full id behind a name, id or unique prefix. */
+int container_resolve(struct engine *e, const char *name, char ret_id[65], struct err *err);
+int container_row_insert(struct engine *e, const struct container *c, struct err *err);
+/* Definition only: status is the row's last word. */
+int container_row_load(struct engine *e, const char *id, struct container *ret, struct err *err);
+int container_row_finish(struct engine *e, const char *id, const struct container_status *status, struct err *err);
+int container_row_set_stopped(struct engine *e, const char *id, bool by_user, struct err *err);
+int container_row_set_state(struct engine *e, const char *id, enum container_state state, struct err *err);
+int container_row_delete(struct engine *e, const char *id, struct err *err);
+/* A container (its id) that uses the image; the callback form of struct image_remove. data: the engine. */
+bool container_uses_image(void *data, const char *image_id, char ret_container[65]);
+
+/* --- run directory (run_dir.c) --- */
+/* RUN/containers/<id>, made when missing; returns an O_PATH-free directory descriptor. */
+int run_dir_make(struct engine *e, const char *id, struct err *err);
+/* As it is; ERR_NOT_FOUND. */
+int run_dir_open(struct engine *e, const char *id, struct err *err);
+char *run_dir_path(const struct engine *e, const char *id);
+/* One verb at a time on a container: an flock on RUN/locks/<id>. Returns a descriptor to close. */
+int container_lock(struct engine *e, const char *id, struct err *err);
+/* ROOT/containers/<id>: logs and what outlives a reboot; made when missing. Heap path. */
+char *container_dir_path(const struct engine *e, const char *id);
+
+/* --- state (state.c) --- */
+/* Puts run-time state over the row's: reads status.json, checks that monitor and init are who they were. *ret_stale is set when a finish is
+ * owed (init is gone and nobody is going to clean up). */
+int container_state_refresh(struct engine *e, struct container *c, bool *ret_stale, struct err *err);
+static inline bool container_is_running(const struct container *c)
+{
+        return c->status.state == STATE_RUNNING || c->status.state == STATE_PAUSED || c->status.state == STATE_RESTARTING;
+}
+/* container_load for a caller that holds the container's lock, by full id. */
+int container_load_locked(struct engine *e, const char *id, struct container *ret, struct err *err);
+/* container_finish for a caller that holds the lock. */
+int container_finish_locked(struct engine *e, struct container *c, struct err *err);
+char *container_cgroup_path(const struct container *c);
+
+/* --- from definition to running (spec.c and friends) --- */
+struct start_plan {
+        struct oci_spec spec;
+        struct oci_mount rootfs;
+        struct network network;                        /* id NULL: no network of ours */
+        int *port_fds;
+        size_t port_fd_count;
+        char *log_path;
+        int netns_of;                                  /* descriptor of a joined namespace, -1 */
+};
+void start_plan_done(struct start_plan *p);
+/* Everything the runtime needs, from the definition. run_dir: where hosts, hostname and resolv.conf are written. */
+int start_plan_make(struct engine *e, struct container *c, int run_dir_fd, struct start_plan *ret, struct err *err);
+int spec_add_resources(const struct container_config *c, struct oci_spec *spec, struct err *err);
+int spec_add_security(struct engine *e, const struct container *c, struct oci_spec *spec, struct err *err);
+int spec_add_mounts(struct engine *e, const struct container *c, int root_fd, struct oci_spec *spec, struct err *err);
+int spec_add_namespaces(struct engine *e, const struct container *c, struct oci_spec *spec, struct err *err);
+int spec_add_process(struct engine *e, const struct container *c, int root_fd, struct oci_spec *spec, struct err *err);
+int spec_add_devices(const struct container_config *c, struct oci_spec *spec, struct err *err);
+
+/* --- names (names.c) --- */
+/* "adjective_surname"; attempt > 0 appends digits. Heap. */
+char *container_name_random(unsigned attempt);
+bool container_name_valid(const char *name);
+
+/* --- volumes --- */
+/* Takes the container's volumes in the caller's transaction: creates anonymous ones, writes their names into the mounts' sources. */
+int volumes_claim(struct engine *e, struct container *c, struct err *err);
+int volumes_unclaim(struct engine *e, const char *container, bool remove_anonymous, struct err *err);
+char *volume_path(const struct engine *e, const char *name);
+/* Copies what the image has at the target into a fresh volume (docker's rule), once. */
+int volume_populate(struct engine *e, const char *name, int root_fd, const char *target, struct err *err);
+
+int signal_parse(const char *text, struct err *err);   /* "KILL", "SIGKILL", "9"; -1 */
+
+#endif

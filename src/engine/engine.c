@@ -1,0 +1,99 @@
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "build/build.h"
+#include "engine/engine-internal.h"
+#include "net/network.h"
+
+struct engine {
+        char *root, *run, *driver;
+        struct db *db;
+        struct storage *storage;
+};
+
+static const struct db_schema *const schemas[] = { &engine_schema, &image_schema, &net_schema, &build_schema, NULL };
+
+/* Given, from the environment, or the default for root and for everyone else. */
+static char *folder(const char *given, const char *variable, const char *system_default, const char *base_variable,
+                    const char *below_home)
+{
+        const char *value = !str_empty(given) ? given : getenv(variable);
+        if (!str_empty(value))
+                return path_clean(value);
+        if (geteuid() == 0)
+                return xstrdup(system_default);
+        const char *base = getenv(base_variable);
+        if (!str_empty(base))
+                return path_join(base, "tare");
+        const char *home = getenv("HOME");
+        return path_join(str_empty(home) ? "/tmp" : home, below_home);
+}
+
+int engine_open(const struct engine_options *options, struct engine **ret, struct err *err)
+{
+        _cleanup_engine_ struct engine *e = xcalloc(1, sizeof(*e));
+        e->root = folder(options->root, "TARE_ROOT", "/var/lib/tare", "XDG_DATA_HOME", ".local/share/tare");
+        e->run = folder(options->run, "TARE_RUN", "/run/tare", "XDG_RUNTIME_DIR", ".local/run/tare");
+        if (options->storage_driver)
+                e->driver = xstrdup(options->storage_driver);
+        if (e->root[0] != '/' || e->run[0] != '/')
+                return err_set(err, ERR_INVALID, "the data root and the run root must be absolute paths");
+
+        _cleanup_free_ char *file = path_join(e->root, "tare.db");
+        if (access(file, F_OK) < 0 && (path_mkdirs(e->root, 0711, err) < 0 || chmod(e->root, 0711) < 0))
+                return err->kind ? -1 : err_sys(err, "%s", e->root);
+        if (db_open(file, schemas, &e->db, err) < 0)
+                return -1;
+        *ret = TAKE_PTR(e);
+        return 0;
+}
+
+void engine_close(struct engine *e)
+{
+        if (e->storage)
+                storage_close(e->storage);
+        if (e->db)
+                db_close(e->db);
+        free(e->root);
+        free(e->run);
+        free(e->driver);
+        free(e);
+}
+
+const char *engine_root(const struct engine *e) { return e->root; }
+const char *engine_run(const struct engine *e) { return e->run; }
+struct db *engine_db(struct engine *e) { return e->db; }
+
+int engine_storage(struct engine *e, struct storage **ret, struct err *err)
+{
+        if (!e->storage && storage_open(e->root, e->driver, &e->storage, err) < 0)
+                return -1;
+        *ret = e->storage;
+        return 0;
+}
+
+int engine_program(const char *name, char **ret_path, struct err *err)
+{
+        static const char *const places[] = { "", "../libexec/tare", "../../bin" };
+        char self[PATH_MAX];
+        ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        if (len < 0)
+                return err_sys(err, "/proc/self/exe");
+        self[len] = '\0';
+        *strrchr(self, '/') = '\0';
+        for (size_t i = 0; i < ELEMENTS(places); i++) {
+                _cleanup_free_ char *dir = path_join(self, places[i]);
+                _cleanup_free_ char *path = path_join(dir, name);
+                if (access(path, X_OK) == 0) {
+                        *ret_path = TAKE_PTR(path);
+                        return 0;
+                }
+        }
+        return err_set(err, ERR_NOT_FOUND, "the program %s is not installed beside %s", name, self);
+}
