@@ -71,7 +71,7 @@ static int parse_class(struct pattern *p, const char **s)
 {
         struct token t = { .kind = TOKEN_CLASS, .range_first = (uint32_t)p->range_count };
         const char *c = *s + 1;
-        t.negated = *c == '^' || *c == '!';
+        t.negated = *c == '^';
         c += t.negated;
         for (bool first = true; first || *c != ']'; first = false) {
                 struct range r;
