@@ -36,7 +36,7 @@ void tokens_done(struct tokens *t);
 int token_header(struct registry *r, const char *scope, char **ret, struct err *err);
 /* Learns from the challenges of a 401 to a request that was sent with `used` (or NULL). 1: try again, 0: nothing more can be done. */
 int token_learn(struct registry *r, char *const *challenges, const char *scope, const char *used, struct err *err);
-/* Replaces a message that repeats one of our secrets. */
+/* Replaces a message out of the registry's words that repeats one of our secrets. */
 void token_redact(struct registry *r, struct err *err);
 
 #endif
