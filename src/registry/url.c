@@ -17,7 +17,7 @@ static void curl_freep(char **s)
 static char *url_part(CURLU *u, CURLUPart part)
 {
         char *text = NULL;
-        return curl_url_get(u, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK ? text : NULL;
+        return curl_url_get(u, part, &text, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) == CURLUE_OK ? text : NULL;
 }
 
 static CURLU *url_parse(const char *url)
