@@ -37,6 +37,11 @@ int blobs_walk(struct blobs *b, int (*fn)(void *data, const char *digest, uint64
  * waits; when that other one finished the blob, *ret_offset is its whole size and commit succeeds at once. size_max: more is
  * ERR_TOO_LARGE. */
 int blob_begin(struct blobs *b, const char *expected, uint64_t size_max, struct ingest **ret, uint64_t *ret_offset, struct err *err);
+/* For content whose digest is told only at its end (a push): begun and resumed under a name of the caller's, [a-z0-9]{8,64},
+ * as one with a digest is. One writer per name at a time, a second waits. */
+int blob_begin_named(struct blobs *b, const char *name, uint64_t size_max, struct ingest **ret, uint64_t *ret_offset, struct err *err);
+/* Tells the digest that ingest_commit() is to verify; sha256 only. */
+int ingest_expect(struct ingest *in, const char *digest, struct err *err);
 int ingest_write(struct ingest *in, const void *data, size_t len, struct err *err);
 /* Throws away what came so far (a server that ignored our Range). */
 int ingest_restart(struct ingest *in, struct err *err);
@@ -44,7 +49,7 @@ int ingest_restart(struct ingest *in, struct err *err);
 int ingest_commit(struct ingest *in, char *ret_digest, uint64_t *ret_size, struct err *err);
 /* A second descriptor on what came so far, from byte 0: a resumed pull feeds the earlier bytes to its unpacking from here. */
 int ingest_reader(struct ingest *in, struct err *err);
-/* Without commit: partial bytes stay for a resume when a digest was expected, else are removed. */
+/* Without commit: partial bytes stay for a resume when a digest was expected or a name given, else are removed. */
 void ingest_free(struct ingest *in);
 DEFINE_CLEANUP(struct ingest *, ingest_free)
 

@@ -19,6 +19,7 @@ struct ingest {
         char expected[DIGEST_SIZE];    /* empty: any content */
         struct digest *digest;
         uint64_t size, size_max, started;
+        bool named;                    /* the caller knows it by a name: kept like one with a digest */
         bool complete;                 /* another writer finished this blob while we waited */
         bool broken;                   /* a write failed: nothing of this is kept */
 };
@@ -116,6 +117,34 @@ int blob_begin(struct blobs *b, const char *expected, uint64_t size_max, struct 
         if (ret_offset)
                 *ret_offset = in->size;
         *ret = TAKE_PTR(in);
+        return 0;
+}
+
+int blob_begin_named(struct blobs *b, const char *name, uint64_t size_max, struct ingest **ret, uint64_t *ret_offset, struct err *err)
+{
+        if (!str_only(name, "abcdefghijklmnopqrstuvwxyz0123456789") || strlen(name) < 8 || strlen(name) > 64)
+                return err_set(err, ERR_INVALID, "not the name of an ingest: %.64s", name);
+        _cleanup_(ingest_freep) struct ingest *in = xcalloc(1, sizeof(*in));
+        *in = (struct ingest){ .blobs = b, .fd = -1, .size_max = size_max, .named = true, .digest = digest_new() };
+        snprintf(in->name, sizeof(in->name), "named-%s", name);
+        do {
+                in->fd = partial_lock(in, err);
+        } while (in->fd == -2);
+        if (in->fd < 0 || partial_rehash(in, err) < 0)
+                return -1;
+        if (ret_offset)
+                *ret_offset = in->size;
+        *ret = TAKE_PTR(in);
+        return 0;
+}
+
+int ingest_expect(struct ingest *in, const char *digest, struct err *err)
+{
+        if (!digest || !digest_valid(digest))
+                return err_set(err, ERR_INVALID, "not a digest: %.150s", digest ? digest : "(none)");
+        if (!str_starts(digest, "sha256:"))
+                return err_set(err, ERR_UNSUPPORTED, "digest algorithm of %s", digest);
+        snprintf(in->expected, sizeof(in->expected), "%s", digest);
         return 0;
 }
 
@@ -218,7 +247,7 @@ void ingest_free(struct ingest *in)
 {
         if (!in)
                 return;
-        if (in->name[0] && (!in->expected[0] || in->broken || in->size == 0))
+        if (in->name[0] && ((!in->expected[0] && !in->named) || in->broken || in->size == 0))
                 partial_drop(in);
         mem_closep(&in->fd);
         digest_free(in->digest);
