@@ -13,8 +13,7 @@
 
 enum {
         BUSY_WAIT_MS = 30000,          /* the backstop behind the ticket: recovery after a crash, a checkpoint */
-        WAL_PAGES = 48,                /* db_close moves the log into the database from this length on */
-        WAL_PAGES_MAX = 2048,          /* a commit does it itself, before anyone else can write */
+        WAL_PAGES = 128,               /* length of the log at which a commit moves it into the database */
 };
 
 /* --- errors --- */
@@ -134,8 +133,6 @@ void db_close(struct db *db)
                 return;
         db_rollback(db);
         statements_free(db);
-        if (db->handle && db->wal_pages >= WAL_PAGES)
-                sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         sqlite3_close_v2(db->handle);
         mem_closep(&db->ticket_fd);
         free(db->path);
@@ -213,6 +210,20 @@ int db_begin_prepared(struct db *db, db_prepare_fn prepare, struct err *err)
         return begin(db, true, prepare, err);
 }
 
+/* Moves the log into the database and empties it, each time it has grown past another WAL_PAGES. Emptied it must be: the
+ * first to open a database that nobody has open reads the whole log. Where readers forbid that, the next try is made
+ * WAL_PAGES later. It happens under the ticket, where it disturbs only those who wait anyway. */
+static void shorten_log(struct db *db)
+{
+        int written = 0, unused = 0;
+        sqlite3_db_status(db->handle, SQLITE_DBSTATUS_CACHE_WRITE, &written, &unused, 1);
+        if (db->wal_pages / WAL_PAGES == (db->wal_pages - written) / WAL_PAGES && written < WAL_PAGES)
+                return;
+        sqlite3_busy_timeout(db->handle, 0);           /* do not wait for readers */
+        sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        sqlite3_busy_handler(db->handle, wait_busy, db);
+}
+
 int db_commit(struct db *db, struct err *err)
 {
         if (!db->open)
@@ -222,8 +233,7 @@ int db_commit(struct db *db, struct err *err)
                 return -1;
         }
         db->open = false;
-        if (db->wal_pages >= WAL_PAGES_MAX)
-                sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        shorten_log(db);
         ticket_give(db);
         return 0;
 }

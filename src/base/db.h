@@ -3,6 +3,7 @@
  * Rooms declare their tables as a `struct db_schema`; db_open() creates and migrates all of them in one transaction the
  * first time and costs one PRAGMA after that. Writers take BEGIN IMMEDIATE; a busy writer waits on an flock'd ticket file
  * beside the database (fair, wakes at once) and not by sleeping, so that 800 parallel starts all get their turn.
+ * Foreign keys are enforced. A write by db_exec() outside a transaction is one of its own (not durable).
  * A child after fork() must not touch the handle: db_forget() it.
  */
 #ifndef TARE_BASE_DB_H
@@ -48,7 +49,7 @@ void db_done(struct db_stmt *stmt);    /* resets; every db_query that succeeded 
 DEFINE_CLEANUP(struct db_stmt *, db_done)
 #define _cleanup_stmt_ _cleanup_(db_donep)
 
-/* A statement without rows; *ret_changes may be NULL. A UNIQUE violation is ERR_CONFLICT. */
+/* A statement without rows; *ret_changes may be NULL. A violated constraint (UNIQUE, FOREIGN KEY) is ERR_CONFLICT. */
 int db_exec(struct db *db, int64_t *ret_changes, struct err *err, const char *sql, const char *format, ...);
 
 #endif

@@ -15,7 +15,7 @@ int path_open_nolink(int dir_fd, const char *path, int flags, mode_t mode, struc
  * O_PATH descriptor of the last. Existing symbolic links are followed inside the root. */
 int path_mkdirs_in(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err);
 /* Opens the parent directory of `path` inside the root and points *ret_name at the last component in `path`;
- * "/", ".", ".." as last component are refused. Returns an O_PATH|O_DIRECTORY descriptor. */
+ * "/", ".", ".." as last component and a trailing "/" (which would follow a link) are refused. Returns an O_PATH|O_DIRECTORY descriptor. */
 int path_open_parent_in(int root_fd, const char *path, const char **ret_name, struct err *err);
 /* mkdir -p for our own absolute paths. */
 int path_mkdirs(const char *path, mode_t mode, struct err *err);

@@ -154,11 +154,12 @@ char *strv_join(char *const *v, const char *separator)
 char **strv_split(const char *s, const char *separators, bool keep_empty)
 {
         char **v = NULL;
-        size_t count = 0;
+        size_t count = 0, cap = 0;             /* kept here: a long text must not cost its square */
         for (;;) {
                 size_t len = strcspn(s, separators);
                 if (len > 0 || keep_empty) {
-                        v = room_for(v, count, 1);     /* counted here: a long text must not cost its square */
+                        if (count + 2 > cap)
+                                v = xreallocarray(v, cap = 2 * cap + 4, sizeof(*v));
                         v[count++] = xstrndup(s, len);
                         v[count] = NULL;
                 }
