@@ -103,7 +103,8 @@ int descriptor_list_get(const json_t *o, const struct jpath *path, const char *k
         json_t *array = NULL;
         size_t count;
 
-        if (json_get_array(o, path, key, true, &array, err) < 0)
+        /* Go writes an empty list of its own as null; only a list that is not there at all is wrong. */
+        if (json_get_array(o, path, key, !json_object_get(o, key), &array, err) < 0)
                 return -1;
         count = json_array_size(array);
         if (count > max)

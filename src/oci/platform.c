@@ -66,7 +66,7 @@ static void variant_set(struct platform *p, const char *variant)
 
         if (!variant)
                 return;
-        full = variant[0] >= '0' && variant[0] <= '9' ? xasprintf("v%s", variant) : xstrdup(variant);
+        full = strlen(variant) < 8 && str_only(variant, "0123456789.") ? xasprintf("v%s", variant) : xstrdup(variant);
         if ((str_eq(p->architecture, "arm64") && str_eq(full, "v8")) ||
             (str_eq(p->architecture, "amd64") && str_eq(full, "v1")))
                 str_replace(&p->variant, NULL);

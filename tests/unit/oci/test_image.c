@@ -62,6 +62,7 @@ static void test_manifest_media_types(void **state)
         assert_int_equal(manifest_parse(bare, strlen(bare), NULL, &m, &err), 0);
         assert_string_equal(m.media_type, MEDIA_OCI_MANIFEST);
         assert_int_equal(parse(MANIFEST, MEDIA_OCI_MANIFEST "; charset=utf-8", &err), 0);
+        assert_int_equal(parse(HEAD CONFIG ",\"layers\":null}", NULL, &err), 0);
         assert_int_equal(parse(MANIFEST, "application/json", &err), 0);
         assert_int_equal(parse(MANIFEST, "text/plain; charset=utf-8", &err), 0);
         refuse(MANIFEST, MEDIA_DOCKER_MANIFEST, ERR_INVALID, "mediaType");
