@@ -1,0 +1,34 @@
+/* Network interfaces of one namespace through a netlink socket of it: what they are (by ioctl, no lists) and messages about them. */
+#ifndef TARE_NET_LINK_INTERNAL_H
+#define TARE_NET_LINK_INTERNAL_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "net/netlink-internal.h"
+
+struct link_state {
+        int index;
+        bool up;
+        uint32_t mtu;
+        uint8_t mac[6];
+};
+/* false when there is no such interface. */
+bool link_look(int fd, const char *name, struct link_state *ret);
+/* First IPv4 address of an interface of the caller's namespace; 0 when none. */
+struct in_addr link_address(const char *name);
+
+/* A link request with its header; the caller adds attributes. */
+struct nlmsghdr *link_put(struct nl_batch *b, uint16_t type, uint16_t flags, int index, bool up, const char *what, int tolerated);
+void link_put_address(struct nl_batch *b, int index, struct in_addr address, uint8_t prefix);
+void link_put_default_route(struct nl_batch *b, int index, struct in_addr gateway);
+/* family AF_INET: a permanent neighbour; AF_BRIDGE: a static entry of the bridge's forwarding table. address ignored there. */
+void link_put_neighbour(struct nl_batch *b, int family, int index, struct in_addr address, const uint8_t mac[6]);
+void link_put_neighbour_removal(struct nl_batch *b, int index, struct in_addr address);
+/* Deletes an interface of any kind; missing is success. Blocks for some 16 ms: never on a start path. */
+int link_remove(int fd, const char *name, struct err *err);
+/* 02:42 and the address, as docker. */
+void link_mac_from_address(struct in_addr address, uint8_t ret_mac[6]);
+
+#endif

@@ -1,0 +1,122 @@
+#include "net/link-internal.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include "base/mem.h"
+
+static bool link_ask(int fd, unsigned long request, const char *name, struct ifreq *ret)
+{
+        memset(ret, 0, sizeof(*ret));
+        snprintf(ret->ifr_name, sizeof(ret->ifr_name), "%s", name);
+        return ioctl(fd, request, ret) == 0;
+}
+
+bool link_look(int fd, const char *name, struct link_state *ret)
+{
+        struct link_state found;
+        struct ifreq r;
+        if (!link_ask(fd, SIOCGIFINDEX, name, &r))
+                return false;
+        found.index = r.ifr_ifindex;
+        if (!link_ask(fd, SIOCGIFFLAGS, name, &r))
+                return false;
+        found.up = r.ifr_flags & IFF_UP;
+        if (!link_ask(fd, SIOCGIFMTU, name, &r))
+                return false;
+        found.mtu = (uint32_t)r.ifr_mtu;
+        if (!link_ask(fd, SIOCGIFHWADDR, name, &r))
+                return false;
+        memcpy(found.mac, r.ifr_hwaddr.sa_data, sizeof(found.mac));
+        *ret = found;
+        return true;
+}
+
+struct in_addr link_address(const char *name)
+{
+        struct sockaddr_in a = { .sin_addr.s_addr = 0 };
+        struct ifreq r;
+        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd >= 0 && link_ask(fd, SIOCGIFADDR, name, &r))
+                memcpy(&a, &r.ifr_addr, sizeof(a));
+        return a.sin_addr;
+}
+
+struct nlmsghdr *link_put(struct nl_batch *b, uint16_t type, uint16_t flags, int index, bool up, const char *what, int tolerated)
+{
+        struct nlmsghdr *m = nl_put(b, type, flags, what, tolerated);
+        struct ifinfomsg *i = mnl_nlmsg_put_extra_header(m, sizeof(*i));
+        i->ifi_family = AF_UNSPEC;
+        i->ifi_index = index;
+        i->ifi_flags = up ? IFF_UP : 0;
+        i->ifi_change = up ? IFF_UP : 0;
+        return m;
+}
+
+void link_put_address(struct nl_batch *b, int index, struct in_addr address, uint8_t prefix)
+{
+        struct nlmsghdr *m = nl_put(b, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, "add address", EEXIST);
+        struct ifaddrmsg *a = mnl_nlmsg_put_extra_header(m, sizeof(*a));
+        a->ifa_family = AF_INET;
+        a->ifa_prefixlen = prefix;
+        a->ifa_index = (uint32_t)index;
+        mnl_attr_put_u32(m, IFA_LOCAL, address.s_addr);
+        mnl_attr_put_u32(m, IFA_ADDRESS, address.s_addr);
+        uint32_t host = prefix < 32 ? 0xffffffffu >> prefix : 0;
+        mnl_attr_put_u32(m, IFA_BROADCAST, address.s_addr | htonl(host));
+}
+
+void link_put_default_route(struct nl_batch *b, int index, struct in_addr gateway)
+{
+        /* A container's first network keeps the default route, so one that exists is no error. */
+        struct nlmsghdr *m = nl_put(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, "add default route", EEXIST);
+        struct rtmsg *r = mnl_nlmsg_put_extra_header(m, sizeof(*r));
+        r->rtm_family = AF_INET;
+        r->rtm_table = RT_TABLE_MAIN;
+        r->rtm_protocol = RTPROT_BOOT;
+        r->rtm_scope = RT_SCOPE_UNIVERSE;
+        r->rtm_type = RTN_UNICAST;
+        mnl_attr_put_u32(m, RTA_GATEWAY, gateway.s_addr);
+        mnl_attr_put_u32(m, RTA_OIF, (uint32_t)index);
+}
+
+void link_put_neighbour(struct nl_batch *b, int family, int index, struct in_addr address, const uint8_t mac[6])
+{
+        struct nlmsghdr *m = nl_put(b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, "add neighbour", 0);
+        struct ndmsg *d = mnl_nlmsg_put_extra_header(m, sizeof(*d));
+        d->ndm_family = (uint8_t)family;
+        d->ndm_ifindex = index;
+        d->ndm_state = family == AF_BRIDGE ? NUD_NOARP : NUD_PERMANENT;
+        d->ndm_flags = family == AF_BRIDGE ? NTF_MASTER | NTF_STICKY : 0;
+        if (family != AF_BRIDGE)
+                mnl_attr_put_u32(m, NDA_DST, address.s_addr);
+        mnl_attr_put(m, NDA_LLADDR, 6, mac);
+}
+
+void link_put_neighbour_removal(struct nl_batch *b, int index, struct in_addr address)
+{
+        struct nlmsghdr *m = nl_put(b, RTM_DELNEIGH, 0, "remove neighbour", ENOENT);
+        struct ndmsg *d = mnl_nlmsg_put_extra_header(m, sizeof(*d));
+        d->ndm_family = AF_INET;
+        d->ndm_ifindex = index;
+        mnl_attr_put_u32(m, NDA_DST, address.s_addr);
+}
+
+int link_remove(int fd, const char *name, struct err *err)
+{
+        struct nl_batch b;
+        nl_start(&b, fd);
+        struct nlmsghdr *m = link_put(&b, RTM_DELLINK, 0, 0, false, "remove interface", ENODEV);
+        mnl_attr_put_strz(m, IFLA_IFNAME, name);
+        return nl_commit(&b, NULL, NULL, err);
+}
+
+void link_mac_from_address(struct in_addr address, uint8_t ret_mac[6])
+{
+        ret_mac[0] = 0x02;
+        ret_mac[1] = 0x42;
+        memcpy(ret_mac + 2, &address, sizeof(address));
+}
