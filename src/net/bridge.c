@@ -170,7 +170,6 @@ static void cable_put(struct nl_batch *b, const struct network *n, uint32_t bloc
         struct nlattr *peer = mnl_attr_nest_start(m, VETH_INFO_PEER);
         struct ifinfomsg *i = mnl_nlmsg_put_extra_header(m, sizeof(*i));
         i->ifi_family = AF_UNSPEC;
-        i->ifi_flags = i->ifi_change = IFF_UP;
         mnl_attr_put_strz(m, IFLA_IFNAME, lower);
         mnl_attr_put_u32(m, IFLA_MTU, mtu);
         mnl_attr_nest_end(m, peer);

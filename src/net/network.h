@@ -1,14 +1,16 @@
 /* Networks behind one driver contract, and the host's side of them. No helper programs: netlink, nf_tables, ioctl only.
  *
  * Cost of attaching container n must not depend on n: veth made inside the namespace (IFLA_NET_NS_FD in VETH_INFO_PEER),
- * published ports are elements of nftables maps, addresses come from a cursor in the database, nothing is listed.
+ * published ports are elements of nftables maps, addresses come from a cursor in the database, nothing is listed, no frame is
+ * broadcast (neighbours are permanent). A Linux bridge takes 1023 ports: past 1000 addresses a network grows further bridges
+ * below its own, joined by cables, each for the next 1000.
  *
- * nftables: one table `inet`-free pair "ip tare" (and "ip6 tare" later): maps `dnat_tcp`, `dnat_udp`, `dnat_sctp`
- * (ipv4_addr . inet_service : ipv4_addr . inet_service; wildcard binds go to maps keyed by inet_service alone), set `masq`
- * of bridge subnets, chains prerouting/output/postrouting/forward. Loopback publishing uses route_localnet on the bridge
- * with a drop of martians. Where another engine has set the FORWARD policy of "ip filter" to DROP (docker), accept rules
- * for our bridges are put into DOCKER-USER if that chain exists, else at the head of FORWARD; checked at each attach with
- * one netlink dump of that chain, legacy iptables only when /proc/net/ip_tables_names says so.
+ * nftables: one table "ip tare", described in firewall-internal.h. Loopback publishing uses route_localnet on the bridge with
+ * a drop of martians. Where another engine has set the FORWARD policy of "ip filter" to DROP (docker, ufw), accept rules for
+ * our bridges are put into DOCKER-USER or FORWARD: forward-internal.h.
+ *
+ * IPv4 only. Not done for IPv6: subnets, addresses, published ports ([::1]:80 and the host's own IPv6 addresses do not lead
+ * to containers; "localhost" reaches them by 127.0.0.1). IPv6 is switched off on bridges and inside containers, but for lo.
  */
 #ifndef TARE_NET_NETWORK_H
 #define TARE_NET_NETWORK_H
@@ -48,6 +50,7 @@ enum port_protocol { PORT_TCP, PORT_UDP, PORT_SCTP };
 struct port_map {
         struct in_addr host_address;   /* 0.0.0.0: every address */
         uint16_t host_port;            /* 0: choose one from the ephemeral range */
+        uint16_t host_port_end;        /* not 0: choose one from host_port..host_port_end ("8000-8010:80"); 0 once reserved */
         uint16_t container_port;
         enum port_protocol protocol;
 };
@@ -68,6 +71,7 @@ struct endpoint {
         size_t port_count;
 };
 void endpoint_done(struct endpoint *e);
+#define _cleanup_endpoint_ _cleanup_(endpoint_done)
 
 /* --- definitions (in the caller's transaction) --- */
 /* The default network, made on first use: name "bridge", interface "tare0", the first free of 172.20-31/16, 192.168.x/20, 10.x/16
@@ -84,11 +88,16 @@ int network_remove(struct db *db, const struct network *n, struct err *err);    
 int network_reserve(struct db *db, const struct network *n, const char *container, struct in_addr wanted,
                     const struct port_map *ports, size_t port_count, struct endpoint *ret, struct err *err);
 int network_release(struct db *db, const char *container, struct err *err);      /* all leases of a container; missing is success */
+int network_release_from(struct db *db, const struct network *n, const char *container, struct err *err);     /* those in one network */
+/* The endpoint of a container as its leases say; ERR_NOT_FOUND when it has none in this network. */
+int network_endpoint(struct db *db, const struct network *n, const char *container, struct endpoint *ret, struct err *err);
 /* The kernel's side, outside any transaction. Makes bridge, table and sysctls when missing; makes the veth pair with the peer in
  * netns_fd, addresses, routes, lo; adds the ports to the maps. */
 int network_attach(const struct network *n, const struct endpoint *e, int netns_fd, struct err *err);
 /* Removes the port elements at once; the veth dies with the namespace and is not waited for. */
 int network_detach(const struct network *n, const struct endpoint *e, struct err *err);
+/* network_detach() for a container that lives on ("network disconnect"): also removes its interface, and waits for that, ~16 ms. */
+int network_unplug(const struct network *n, const struct endpoint *e, struct err *err);
 /* lo up in a namespace without a network. */
 int network_loopback_up(int netns_fd, struct err *err);
 /* Binds sockets that keep host programs from taking the ports; fds appended to `ret_fds` (heap). ERR_CONFLICT as docker words it. */

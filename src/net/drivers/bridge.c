@@ -74,7 +74,8 @@ static int master_ready(struct job *j, struct err *err)
         return link_look(j->route_fd, name, &j->master) ? 0 : err_set(err, ERR_NOT_FOUND, "bridge %s does not exist", name);
 }
 
-/* One message makes the pair, puts the outer end on the bridge and the inner one, with name and address, into the container, both up. */
+/* One message makes the pair, puts the outer end on the bridge, up, and the inner one, with name and address, into the container.
+ * That one cannot be up yet: veth opens only what has its peer. */
 static void pair_put(struct nl_batch *b, const struct job *j)
 {
         struct nlmsghdr *m = link_put(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, true, "make veth pair", 0);
@@ -87,7 +88,6 @@ static void pair_put(struct nl_batch *b, const struct job *j)
         struct nlattr *peer = mnl_attr_nest_start(m, VETH_INFO_PEER);
         struct ifinfomsg *i = mnl_nlmsg_put_extra_header(m, sizeof(*i));
         i->ifi_family = AF_UNSPEC;
-        i->ifi_flags = i->ifi_change = IFF_UP;
         mnl_attr_put_strz(m, IFLA_IFNAME, j->e->interface);
         mnl_attr_put_u32(m, IFLA_MTU, j->master.mtu);
         mnl_attr_put(m, IFLA_ADDRESS, 6, j->e->mac);
@@ -128,6 +128,7 @@ static int inside_set(struct job *j, struct err *err)
         nl_start(&b, j->inside_fd);
         link_put(&b, RTM_NEWLINK, 0, 1, true, "set lo up", 0);
         link_put_address(&b, inner.index, j->e->address, j->e->prefix);
+        link_put(&b, RTM_NEWLINK, 0, inner.index, true, "set interface up", 0);
         /* Neighbours that are known need no broadcast, which every other container would have to look at. */
         link_put_neighbour(&b, AF_INET, inner.index, j->e->gateway, j->gateway.mac);
         if (!j->n->internal)
