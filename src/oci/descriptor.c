@@ -60,7 +60,10 @@ int descriptor_from_json(const json_t *o, const struct jpath *path, struct descr
         return 0;
 }
 
-static bool platform_empty(const struct platform *p) { return !p->os && !p->architecture && !p->variant && !p->os_version; }
+static bool platform_empty(const struct platform *p)
+{
+        return !p->os && !p->architecture && !p->variant && !p->os_version;
+}
 
 json_t *descriptor_to_json(const struct descriptor *d)
 {

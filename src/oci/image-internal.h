@@ -11,7 +11,7 @@ struct media_rule {
         const char *const *foreign;    /* NULL-terminated: members that only the other document has */
 };
 
-/* Settles the media type between document and hint; refuses a document that could be read as another. path: the root. */
+/* Settles the media type between document and hint; refuses a document that could be read as another. path: the root */
 int media_settle(const struct media_rule *rule, const json_t *o, const struct jpath *path, const char *hint, char **ret,
                  struct err *err);
 int schema_version_check(const json_t *o, const struct jpath *path, struct err *err);

@@ -3,9 +3,9 @@
 
 #include "base/str.h"
 
-const char *const image_exec_members[] = { "User",       "ExposedPorts", "Env",         "Entrypoint", "Cmd",     "Volumes",
-                                           "WorkingDir", "Labels",       "StopSignal",  "ArgsEscaped", "Healthcheck",
-                                           "OnBuild",    "StopTimeout",  "Shell",       NULL };
+const char *const image_exec_members[] = { "User",        "ExposedPorts", "Env",         "Entrypoint", "Cmd",
+                                           "Volumes",     "WorkingDir",   "Labels",      "StopSignal", "ArgsEscaped",
+                                           "Healthcheck", "OnBuild",      "StopTimeout", "Shell",      NULL };
 
 void image_exec_init(struct image_exec *x)
 {

@@ -27,7 +27,8 @@ static int index_from_json(const json_t *o, const struct jpath *path, struct ima
         return 0;
 }
 
-int image_index_parse(const char *text, size_t len, const char *media_type_hint, struct image_index *ret, struct err *err)
+int image_index_parse(const char *text, size_t len, const char *media_type_hint, struct image_index *ret,
+                      struct err *err)
 {
         _cleanup_image_index_ struct image_index x = { 0 };
         _cleanup_json_ json_t *o = json_parse(text, len, IMAGE_DOCUMENT_MAX, "index", err);

@@ -4,7 +4,8 @@
 #include "base/str.h"
 
 static const char *const index_members[] = { "manifests", NULL };
-static const struct media_rule manifest_rule = { "an image manifest", media_is_manifest, MEDIA_OCI_MANIFEST, index_members };
+static const struct media_rule manifest_rule = { "an image manifest", media_is_manifest, MEDIA_OCI_MANIFEST,
+                                                 index_members };
 
 void manifest_done(struct manifest *m)
 {

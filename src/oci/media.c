@@ -21,7 +21,8 @@ static const struct layer_media {
 };
 
 /* What a server says when it has nothing to say. */
-static const char *const generic_types[] = { "application/json", "application/octet-stream", "text/plain", "text/json" };
+static const char *const generic_types[] = { "application/json", "application/octet-stream", "text/plain",
+                                             "text/json" };
 
 enum compression media_layer_compression(const char *media_type)
 {
@@ -118,7 +119,8 @@ static const char *type_by_shape(const json_t *o)
 
 const char *image_document_type(const char *text, size_t len)
 {
-        static const char *const known[] = { MEDIA_OCI_MANIFEST, MEDIA_OCI_INDEX, MEDIA_DOCKER_MANIFEST, MEDIA_DOCKER_LIST };
+        static const char *const known[] = { MEDIA_OCI_MANIFEST, MEDIA_OCI_INDEX, MEDIA_DOCKER_MANIFEST,
+                                             MEDIA_DOCKER_LIST };
         struct err ignored = ERR_INIT;
         _cleanup_json_ json_t *o = json_parse(text, len, IMAGE_DOCUMENT_MAX, "document", &ignored);
         const json_t *own = json_object_get(o, "mediaType");

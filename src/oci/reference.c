@@ -179,7 +179,8 @@ int reference_parse(const char *text, struct reference *ret, struct err *err)
                 return invalid(text, err);
         name_split(name, &r.domain, &r.path);
         if (has_upper(r.path))
-                return err_set(err, ERR_INVALID, "invalid reference format: repository name (%s) must be lowercase", r.path);
+                return err_set(err, ERR_INVALID, "invalid reference format: repository name (%s) must be lowercase",
+                               r.path);
         if (!domain_valid(r.domain) || !path_valid(r.path))
                 return invalid(text, err);
         if (!r.tag && !r.digest)

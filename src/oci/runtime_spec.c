@@ -122,8 +122,8 @@ void oci_mount_copy(const struct oci_mount *from, struct oci_mount *ret)
         *ret = m;
 }
 
-struct oci_mount *oci_spec_add_mount(struct oci_spec *spec, const char *destination, const char *type, const char *source,
-                                     const char *options)
+struct oci_mount *oci_spec_add_mount(struct oci_spec *spec, const char *destination, const char *type,
+                                     const char *source, const char *options)
 {
         struct oci_mount *m = list_grow(&spec->mounts, &spec->mount_count, sizeof(*m));
 
@@ -142,7 +142,8 @@ void oci_spec_add_rlimit(struct oci_process *p, const char *type, uint64_t soft,
         *limit = (struct oci_rlimit){ .type = xstrdup(type), .soft = soft, .hard = hard };
 }
 
-void oci_spec_add_device_rule(struct oci_resources *r, bool allow, char type, int64_t major, int64_t minor, const char *access)
+void oci_spec_add_device_rule(struct oci_resources *r, bool allow, char type, int64_t major, int64_t minor,
+                              const char *access)
 {
         struct oci_device_rule *rule = list_grow(&r->devices, &r->device_count, sizeof(*rule));
 

@@ -26,7 +26,10 @@ static const char *mark_get(void)
         return mark;
 }
 
-static bool in_number(char c) { return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-'; }
+static bool in_number(char c)
+{
+        return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '+' || c == '-';
+}
 
 /* More than an int64_t, not more than a uint64_t, and nothing but digits. */
 static bool is_big(const char *digits, size_t n)
@@ -119,7 +122,8 @@ void spec_numbers_unmark(char *text)
 
 int spec_u64_get(const json_t *o, const struct jpath *path, const char *key, uint64_t *ret, struct err *err)
 {
-        const char *text = json_string_value(json_object_get(o, key)), *digits = text ? str_after(text, mark_get()) : NULL;
+        const char *text = json_string_value(json_object_get(o, key)),
+                   *digits = text ? str_after(text, mark_get()) : NULL;
 
         return digits ? parse_u64(digits, ret, err) : json_get_u64(o, path, key, true, ret, err);
 }

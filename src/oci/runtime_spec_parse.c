@@ -212,7 +212,8 @@ static int u32_list_parse(const struct parse_args *a, void *at, struct err *err)
                 struct jpath here = jpath_index(&list_path, i);
                 const json_t *element = json_array_get(list, i);
 
-                if (!json_is_integer(element) || json_integer_value(element) < 0 || json_integer_value(element) > UINT32_MAX)
+                if (!json_is_integer(element) || json_integer_value(element) < 0 ||
+                    json_integer_value(element) > UINT32_MAX)
                         return json_err(&here, NULL, err, "expected an integer of 32 bits");
                 (*slot)[i] = (uint32_t)json_integer_value(element);
         }
@@ -268,7 +269,8 @@ static int document_parse(const struct field_table *table, const char *text, siz
         size_t marked_len = 0;
 
         if (len > SPEC_DOCUMENT_MAX)
-                return err_set(err, ERR_TOO_LARGE, "%s: %zu bytes, at most %zu are allowed", what, len, SPEC_DOCUMENT_MAX);
+                return err_set(err, ERR_TOO_LARGE, "%s: %zu bytes, at most %zu are allowed", what, len,
+                               SPEC_DOCUMENT_MAX);
         marked = spec_numbers_mark(text, len, &marked_len);
         o = marked ? json_parse(marked, marked_len, marked_len, what, err) : json_parse(text, len, len, what, err);
         if (!o)
@@ -282,7 +284,10 @@ static int document_parse(const struct field_table *table, const char *text, siz
         return -1;
 }
 
-static bool version_known(const char *version) { return str_starts(version, "1.") && version[2] >= '0' && version[2] <= '9'; }
+static bool version_known(const char *version)
+{
+        return str_starts(version, "1.") && version[2] >= '0' && version[2] <= '9';
+}
 
 int oci_spec_parse(const char *text, size_t len, struct oci_spec *ret, struct err *err)
 {
@@ -293,7 +298,8 @@ int oci_spec_parse(const char *text, size_t len, struct oci_spec *ret, struct er
         if (document_parse(&oci_spec_table, text, len, root.key, &spec, err) < 0)
                 return -1;
         if (!version_known(spec.oci_version))
-                return json_err(&root, "ociVersion", err, "\"%.100s\" is not supported, expected 1.x", spec.oci_version);
+                return json_err(&root, "ociVersion", err, "\"%.100s\" is not supported, expected 1.x",
+                                spec.oci_version);
         *ret = spec;
         oci_spec_init(&spec);
         return 0;

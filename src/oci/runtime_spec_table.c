@@ -8,9 +8,15 @@
         { .key = key_, .type = type_, .offset = offsetof(OF, member), .aux = offsetof(OF, has) }
 #define WORDS(key_, type_, member, flags_, words_) \
         { .key = key_, .type = type_, .flags = flags_, .offset = offsetof(OF, member), .aux = NO_AUX, .words = words_ }
-#define LIST(key_, member, count_, table_) \
-        { .key = key_, .type = FIELD_LIST, .offset = offsetof(OF, member), .aux = offsetof(OF, count_), .table = table_ }
-#define OBJECT(key_, flags_, table_) { .key = key_, .type = FIELD_OBJECT, .flags = flags_, .aux = NO_AUX, .table = table_ }
+#define LIST(key_, member, count_, table_)                                                                             \
+        {                                                                                                              \
+                .key = key_, .type = FIELD_LIST, .offset = offsetof(OF, member), .aux = offsetof(OF, count_),          \
+                .table = table_                                                                                        \
+        }
+#define OBJECT(key_, flags_, table_)                                                                                   \
+        {                                                                                                              \
+                .key = key_, .type = FIELD_OBJECT, .flags = flags_, .aux = NO_AUX, .table = table_                     \
+        }
 #define MEMBER(key_, member, has, table_) \
         { .key = key_, .type = FIELD_OBJECT, .offset = offsetof(OF, member), .aux = offsetof(OF, has), .table = table_ }
 #define CUSTOM(key_, custom_) { .key = key_, .type = FIELD_CUSTOM, .aux = NO_AUX, .custom = custom_ }
@@ -304,7 +310,10 @@ static const struct field boottime_rows[] = {
 static TABLE(boottime_table, OF, boottime_rows);
 
 static const struct field clock_rows[] = {
-        { .key = "monotonic", .type = FIELD_OBJECT, .aux = offsetof(OF, has_monotonic_offset), .table = &monotonic_table },
+        { .key = "monotonic",
+          .type = FIELD_OBJECT,
+          .aux = offsetof(OF, has_monotonic_offset),
+          .table = &monotonic_table },
         { .key = "boottime", .type = FIELD_OBJECT, .aux = offsetof(OF, has_boottime_offset), .table = &boottime_table },
 };
 static TABLE(clock_table, OF, clock_rows);
@@ -318,12 +327,19 @@ static const struct field linux_rows[] = {
         LIST("uidMappings", uid_maps, uid_map_count, &id_map_table),
         LIST("gidMappings", gid_maps, gid_map_count, &id_map_table),
         ROW("sysctl", FIELD_MAP, sysctl, 0),
-        { .key = "resources", .type = FIELD_OBJECT, .offset = offsetof(OF, resources), .aux = NO_AUX,
+        { .key = "resources",
+          .type = FIELD_OBJECT,
+          .offset = offsetof(OF, resources),
+          .aux = NO_AUX,
           .table = &oci_resources_table },
         ROW("cgroupsPath", FIELD_STRING, cgroups_path, 0),
         CUSTOM("namespaces", &oci_namespaces_custom),
         LIST("devices", devices, device_count, &device_table),
-        { .key = "seccomp", .type = FIELD_POINTER, .offset = offsetof(OF, seccomp), .aux = NO_AUX, .table = &seccomp_table },
+        { .key = "seccomp",
+          .type = FIELD_POINTER,
+          .offset = offsetof(OF, seccomp),
+          .aux = NO_AUX,
+          .table = &seccomp_table },
         WORDS("rootfsPropagation", FIELD_STRING, rootfs_propagation, 0, propagation_words),
         ROW("maskedPaths", FIELD_STRV, masked_paths, 0),
         ROW("readonlyPaths", FIELD_STRV, readonly_paths, 0),

@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* The room marks large numbers with a secret that no document can hold, but libFuzzer sees it in comparisons and learns it. */
 static bool holds_secret(const char *text, size_t size)
 {
-        _cleanup_json_ json_t *o = json_loadb(text, size, JSON_DECODE_INT_AS_REAL, NULL), *marked = spec_u64_new(UINT64_MAX);
+        _cleanup_json_ json_t *o = json_loadb(text, size, JSON_DECODE_INT_AS_REAL, NULL),
+                              *marked = spec_u64_new(UINT64_MAX);
         _cleanup_free_ char *plain = o ? json_dumps(o, 0) : NULL, *mark = xstrdup(json_string_value(marked));
 
         *strchr(mark, ':') = '\0';
