@@ -1,8 +1,9 @@
 /* An OCI distribution registry (distribution-spec 1.1: pull, push, content discovery, content management, referrers) on
  * libmicrohttpd over a content store of its own.
  *
- * On disk under `root`: blobs/ (storage/blobs.h), repositories/<path>/manifests/<digest hex> (media type), tags/<tag> (digest),
- * layers/<digest hex> (membership), referrers/<subject hex>/<digest hex>; every file by rename. Uploads resume after a restart. */
+ * On disk under `root`: blobs/ (storage/blobs.h), repositories/<path>/_manifests/<digest hex> (media type), _tags/<tag> (digest),
+ * _layers/<digest hex> (membership), _referrers/<subject hex>/<digest hex> (descriptor); every file by rename. Uploads resume after
+ * a restart; one that nobody touched for a day is dropped. Names of manifests are sha256. */
 #ifndef TARE_REGISTRY_SERVER_H
 #define TARE_REGISTRY_SERVER_H
 
@@ -25,7 +26,8 @@ struct registry_server_options {
 };
 /* Serves until stop_fd; open requests are let finish. */
 int registry_server_run(const struct registry_server_options *options, struct err *err);
-/* Removes blobs no manifest of any repository reaches; safe beside a running server. */
+/* Removes blobs no manifest of any repository reaches; safe beside a running server, which only spares what was used within
+ * the last hour (a push may be under way). */
 int registry_server_collect(const char *root, bool dry_run, uint64_t *ret_bytes, unsigned *ret_blobs, struct err *err);
 
 #endif

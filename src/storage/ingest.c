@@ -180,6 +180,8 @@ int ingest_restart(struct ingest *in, struct err *err)
 {
         if (in->complete)
                 return 0;
+        if (!in->name[0])
+                return err_set(err, ERR_INVALID, "blob was committed already");
         if (ftruncate(in->fd, 0) < 0 || lseek(in->fd, 0, SEEK_SET) < 0)
                 return err_sys(err, "truncate ingest/%s", in->name);
         digest_free(in->digest);
