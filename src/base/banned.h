@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok atoi atol atof mktemp tmpnam tempnam system popen chroot
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok
+#pragma GCC poison atoi atol atof mktemp tmpnam tempnam system popen chroot
 
 #endif

@@ -12,8 +12,8 @@
 #include "base/file.h"
 
 enum {
-        BUSY_WAIT_MS = 30000,          /* the backstop behind the ticket: recovery after a crash, a checkpoint */
-        WAL_PAGES = 128,               /* length of the log at which a commit moves it into the database */
+        BUSY_WAIT_MS = 30000, /* the backstop behind the ticket: recovery after a crash, a checkpoint */
+        WAL_PAGES = 128, /* length of the log at which a commit moves it into the database */
 };
 
 /* --- errors --- */
@@ -24,10 +24,12 @@ static enum err_kind kind_of(int code)
                 int code;
                 enum err_kind kind;
         } kinds[] = {
-                { SQLITE_CONSTRAINT, ERR_CONFLICT }, { SQLITE_BUSY, ERR_UNAVAILABLE }, { SQLITE_LOCKED, ERR_UNAVAILABLE },
-                { SQLITE_CORRUPT, ERR_CORRUPT },     { SQLITE_NOTADB, ERR_CORRUPT },   { SQLITE_PERM, ERR_DENIED },
-                { SQLITE_READONLY, ERR_DENIED },     { SQLITE_TOOBIG, ERR_TOO_LARGE }, { SQLITE_RANGE, ERR_INVALID },
-                { SQLITE_ERROR, ERR_INVALID },       { SQLITE_MISUSE, ERR_INVALID },   { SQLITE_MISMATCH, ERR_INVALID },
+                { SQLITE_CONSTRAINT, ERR_CONFLICT }, { SQLITE_BUSY, ERR_UNAVAILABLE },
+                { SQLITE_LOCKED, ERR_UNAVAILABLE },  { SQLITE_CORRUPT, ERR_CORRUPT },
+                { SQLITE_NOTADB, ERR_CORRUPT },      { SQLITE_PERM, ERR_DENIED },
+                { SQLITE_READONLY, ERR_DENIED },     { SQLITE_TOOBIG, ERR_TOO_LARGE },
+                { SQLITE_RANGE, ERR_INVALID },       { SQLITE_ERROR, ERR_INVALID },
+                { SQLITE_MISUSE, ERR_INVALID },      { SQLITE_MISMATCH, ERR_INVALID },
         };
         for (size_t i = 0; i < ELEMENTS(kinds); i++)
                 if (kinds[i].code == (code & 0xff))
@@ -105,7 +107,7 @@ int db_open(const char *path, const struct db_schema *const *schemas, struct db 
         int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
         if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK) {
                 if (!db->handle)
-                        abort();       /* out of memory */
+                        abort(); /* out of memory */
                 db_error(db, path, err);
                 return -1;
         }
@@ -143,9 +145,9 @@ void db_forget(struct db *db)
 {
         if (!db)
                 return;
-        /* The lock behind the ticket is shared with the parent, who unlocks it by name of the lock and not by closing; a copy
-         * left open here would keep the lock should he be killed. SQLite's own descriptors and memory are left as they are:
-         * closing them is what its documentation forbids. */
+        /* The lock behind the ticket is shared with the parent, who unlocks it by name of the lock and not by
+         * closing; a copy left open here would keep the lock should he be killed. SQLite's own descriptors and
+         * memory are left as they are: closing them is what its documentation forbids. */
         mem_closep(&db->ticket_fd);
 }
 
@@ -156,8 +158,8 @@ static int run(struct db *db, const char *sql, struct err *err)
         return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_error(db, sql, err);
 }
 
-/* flock(2) on a file beside the database. The kernel lets the waiters sleep and wakes them when the lock is free, also when
- * its holder was killed. The descriptor is kept for the next transaction. */
+/* flock(2) on a file beside the database. The kernel lets the waiters sleep and wakes them when the lock is free,
+ * also when its holder was killed. The descriptor is kept for the next transaction. */
 static int ticket_take(struct db *db, struct err *err)
 {
         if (db->ticket_fd < 0) {
@@ -210,16 +212,16 @@ int db_begin_prepared(struct db *db, db_prepare_fn prepare, struct err *err)
         return begin(db, true, prepare, err);
 }
 
-/* Moves the log into the database and empties it, each time it has grown past another WAL_PAGES. Emptied it must be: the
- * first to open a database that nobody has open reads the whole log. Where readers forbid that, the next try is made
- * WAL_PAGES later. It happens under the ticket, where it disturbs only those who wait anyway. */
+/* Moves the log into the database and empties it, each time it has grown past another WAL_PAGES. Emptied it must be:
+ * the first to open a database that nobody has open reads the whole log. Where readers forbid that, the next try is
+ * made WAL_PAGES later. It happens under the ticket, where it disturbs only those who wait anyway. */
 static void shorten_log(struct db *db)
 {
         int written = 0, unused = 0;
         sqlite3_db_status(db->handle, SQLITE_DBSTATUS_CACHE_WRITE, &written, &unused, 1);
         if (db->wal_pages / WAL_PAGES == (db->wal_pages - written) / WAL_PAGES && written < WAL_PAGES)
                 return;
-        sqlite3_busy_timeout(db->handle, 0);           /* do not wait for readers */
+        sqlite3_busy_timeout(db->handle, 0); /* do not wait for readers */
         sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
         sqlite3_busy_handler(db->handle, wait_busy, db);
 }
@@ -270,8 +272,8 @@ static struct db_stmt *statement_prepare(struct db *db, const char *sql, struct 
         return stmt;
 }
 
-/* The address alone is not trusted: a caller may have formatted other words into the same memory. A statement that is in
- * use (recursion, nested loops) gets a second copy. */
+/* The address alone is not trusted: a caller may have formatted other words into the same memory. A statement that
+ * is in use (recursion, nested loops) gets a second copy. */
 static struct db_stmt *statement_find(struct db *db, const char *sql, struct err *err)
 {
         for (size_t i = 0; i < db->count; i++) {
@@ -311,7 +313,8 @@ static int statement_bind(struct db *db, struct db_stmt *stmt, const char *forma
         return 0;
 }
 
-static int query(struct db *db, struct db_stmt **ret_stmt, struct err *err, const char *sql, const char *format, va_list *ap)
+static int query(struct db *db, struct db_stmt **ret_stmt, struct err *err, const char *sql, const char *format,
+                 va_list *ap)
 {
         struct db_stmt *stmt = statement_find(db, sql, err);
         if (!stmt)

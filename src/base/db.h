@@ -1,8 +1,8 @@
 /* A thin layer over SQLite: one file, WAL, short write transactions that wait fairly.
  *
  * Rooms declare their tables as a `struct db_schema`; db_open() creates and migrates all of them in one transaction the
- * first time and costs one PRAGMA after that. Writers take BEGIN IMMEDIATE; a busy writer waits on an flock'd ticket file
- * beside the database (fair, wakes at once) and not by sleeping, so that 800 parallel starts all get their turn.
+ * first time and costs one PRAGMA after that. Writers take BEGIN IMMEDIATE; a busy writer waits on an flock'd ticket
+ * file beside the database (fair, wakes at once) and not by sleeping, so that 800 parallel starts all get their turn.
  * Foreign keys are enforced. A write by db_exec() outside a transaction is one of its own (not durable).
  * A child after fork() must not touch the handle: db_forget() it.
  */

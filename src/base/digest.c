@@ -14,7 +14,7 @@ static struct digest *digest_make(const EVP_MD *algorithm, const char *name)
         d->name = name;
         d->context = EVP_MD_CTX_new();
         if (!d->context || EVP_DigestInit_ex(d->context, algorithm, NULL) != 1)
-                abort();       /* out of memory, or a libcrypto without SHA-2 */
+                abort(); /* out of memory, or a libcrypto without SHA-2 */
         return d;
 }
 

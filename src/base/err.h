@@ -2,7 +2,8 @@
  *
  * An `struct err` is owned by the caller, holds no pointers and is never freed; a child may write it down a pipe as
  * bytes. A function that can fail takes `struct err *err` as its last parameter and returns 0 on success, -1 on failure
- * (or NULL where it returns a pointer); on failure *err is set and every `ret_` output is untouched. `err` is never NULL.
+ * (or NULL where it returns a pointer); on failure *err is set and every `ret_` output is untouched. `err` is
+ * never NULL.
  *
  * Each room boundary adds context with err_add(), so that the message reads from the outside in:
  *     pull debian:12: layer sha256:ab12..: connection reset by peer

@@ -60,8 +60,8 @@ int fd_write_full(int fd, const void *data, size_t len)
         return 0;
 }
 
-/* One read into the buffer: 1, 0 at the end, -1. At the buffer's maximum one byte is read aside, because only that tells
- * a file of exactly this size from a larger one. */
+/* One read into the buffer: 1, 0 at the end, -1. At the buffer's maximum one byte is read aside, because only that
+ * tells a file of exactly this size from a larger one. */
 static int read_some(int fd, struct buf *b, struct err *err)
 {
         size_t max = b->max ? b->max : BUF_DEFAULT_MAX, left = max > b->len ? max - b->len : 0;
@@ -131,7 +131,8 @@ int fd_copy(int from, int to, uint64_t *ret_bytes, struct err *err)
                 while ((n = ways[i](from, to)) > 0 || (n < 0 && errno == EINTR))
                         done += n > 0 ? (uint64_t)n : 0;
         }
-        /* Whatever stopped the fast ways, this one says what is wrong; and files of /proc show their end only to read(2). */
+        /* Whatever stopped the fast ways, this one says what is wrong; and files of /proc show their end only to
+         * read(2). */
         if (copy_plain(from, to, &done, err) < 0)
                 return -1;
         if (ret_bytes)
@@ -240,8 +241,9 @@ int fd_receive(int sock, int *fds, size_t max_fds, size_t *ret_count, void *data
         int came[PASS_MAX];
         union pass_control control;
         struct iovec iov = { .iov_base = data, .iov_len = max_len };
-        struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
-                              .msg_controllen = sizeof(control.bytes) };
+        struct msghdr msg = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
+        };
         if (max_fds > PASS_MAX)
                 max_fds = PASS_MAX;
         ssize_t n;
@@ -252,7 +254,8 @@ int fd_receive(int sock, int *fds, size_t max_fds, size_t *ret_count, void *data
         if (count > max_fds || (msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC))) {
                 for (size_t i = 0; i < count && i < max_fds; i++)
                         close(came[i]);
-                return err_set(err, ERR_TOO_LARGE, "message of more than %zu bytes or %zu descriptors", max_len, max_fds);
+                return err_set(err, ERR_TOO_LARGE, "message of more than %zu bytes or %zu descriptors", max_len,
+                               max_fds);
         }
         if (count > 0)
                 memcpy(fds, came, count * sizeof(int));

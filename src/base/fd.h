@@ -22,8 +22,8 @@ int fd_set_cloexec(int fd, bool on);
 /* A sealed memfd with the given content, read position 0; or -1. */
 int fd_memfd(const char *name, const void *data, size_t len, struct err *err);
 /* Sends `count` descriptors (at most 253) with one message of at least one byte over a unix socket, without SIGPIPE;
- * receives likewise (O_CLOEXEC set). Both lengths 0: the peer has closed. More than there is room for is ERR_TOO_LARGE, and
- * the descriptors that came are closed. */
+ * receives likewise (O_CLOEXEC set). Both lengths 0: the peer has closed. More than there is room for is
+ * ERR_TOO_LARGE, and the descriptors that came are closed. */
 int fd_send(int sock, const int *fds, size_t count, const void *data, size_t len, struct err *err);
 int fd_receive(int sock, int *fds, size_t max_fds, size_t *ret_count, void *data, size_t max_len, size_t *ret_len,
                struct err *err);

@@ -40,7 +40,8 @@ static int sync_directory_of(int dir_fd, const char *directory, struct err *err)
         return file_sync_dir(fd, err);
 }
 
-static int write_new(int dir_fd, const char *path, const void *data, size_t len, mode_t mode, bool durable, struct err *err)
+static int write_new(int dir_fd, const char *path, const void *data, size_t len, mode_t mode, bool durable,
+                     struct err *err)
 {
         _cleanup_close_ int fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
@@ -54,7 +55,8 @@ static int write_new(int dir_fd, const char *path, const void *data, size_t len,
         return 0;
 }
 
-int file_write_at(int dir_fd, const char *path, const void *data, size_t len, mode_t mode, bool durable, struct err *err)
+int file_write_at(int dir_fd, const char *path, const void *data, size_t len, mode_t mode, bool durable,
+                  struct err *err)
 {
         char random[17];
         random_hex(random, 16);
@@ -128,7 +130,8 @@ static int lock_wait(int fd, int operation)
 int file_lock_at(int dir_fd, const char *path, bool exclusive, bool wait, struct err *err)
 {
         for (;;) {
-                _cleanup_close_ int fd = openat(dir_fd, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+                _cleanup_close_ int fd =
+                        openat(dir_fd, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
                 if (fd < 0)
                         return err_sys(err, "open lock file %s", path);
                 if (lock_wait(fd, (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB)) < 0) {

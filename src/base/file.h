@@ -11,7 +11,8 @@
 /* Reads a whole file (AT_FDCWD allowed) into the buffer, up to its maximum. */
 int file_read_at(int dir_fd, const char *path, struct buf *b, struct err *err);
 /* Writes `data` to a temporary name beside `path` and renames it over. durable: fsync file and directory first. */
-int file_write_at(int dir_fd, const char *path, const void *data, size_t len, mode_t mode, bool durable, struct err *err);
+int file_write_at(int dir_fd, const char *path, const void *data, size_t len, mode_t mode, bool durable,
+                  struct err *err);
 /* Writes in place, one write(2): for /proc, /sys and cgroup files. */
 int file_poke_at(int dir_fd, const char *path, const char *text, struct err *err);
 /* First line of a small kernel file, without newline, on the heap. */
@@ -23,7 +24,8 @@ bool file_exists_at(int dir_fd, const char *path);
 int tree_remove_at(int dir_fd, const char *path, struct err *err);
 /* Disk use of a tree in bytes (st_blocks), each inode once. */
 int tree_usage_at(int dir_fd, const char *path, uint64_t *ret_bytes, struct err *err);
-/* Exclusive (or shared) flock on a lock file made when missing; returns the descriptor to close. wait: block, else ERR_CONFLICT. */
+/* Exclusive (or shared) flock on a lock file made when missing; returns the descriptor to close. wait: block, else
+ * ERR_CONFLICT. */
 int file_lock_at(int dir_fd, const char *path, bool exclusive, bool wait, struct err *err);
 
 #endif

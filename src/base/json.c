@@ -65,7 +65,8 @@ json_t *json_parse(const char *text, size_t len, size_t max, const char *what, s
         if (!j && json_error_code(&problem) == json_error_numeric_overflow)
                 j = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &problem);
         if (!j)
-                err_set(err, ERR_INVALID, "%s: line %d column %d: %s", what, problem.line, problem.column, problem.text);
+                err_set(err, ERR_INVALID, "%s: line %d column %d: %s", what, problem.line, problem.column,
+                        problem.text);
         return j;
 }
 
@@ -81,7 +82,7 @@ static char *dump(const json_t *j, size_t flags)
 {
         char *text = j ? json_dumps(j, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) : xstrdup("null");
         if (!text)
-                abort();       /* every value was made of valid UTF-8, so only memory can have failed */
+                abort(); /* every value was made of valid UTF-8, so only memory can have failed */
         return text;
 }
 
@@ -96,7 +97,8 @@ char *json_text_indented(const json_t *j)
 }
 
 /* 1: *ret_value is a member that is not null; 0: absent and not required; -1. */
-static int member(const json_t *o, const struct jpath *p, const char *key, bool required, json_t **ret_value, struct err *err)
+static int member(const json_t *o, const struct jpath *p, const char *key, bool required, json_t **ret_value,
+                  struct err *err)
 {
         if (o && !json_is_object(o) && !json_is_null(o))
                 return json_err(p, NULL, err, "expected an object");
@@ -184,7 +186,8 @@ int json_get_u32(const json_t *o, const struct jpath *p, const char *key, bool r
         return 0;
 }
 
-int json_get_double(const json_t *o, const struct jpath *p, const char *key, bool required, double *ret, struct err *err)
+int json_get_double(const json_t *o, const struct jpath *p, const char *key, bool required, double *ret,
+                    struct err *err)
 {
         json_t *value = NULL;
         int r = member(o, p, key, required, &value, err);
@@ -217,7 +220,8 @@ int json_get_strv(const json_t *o, const struct jpath *p, const char *key, bool 
         return 0;
 }
 
-int json_get_object(const json_t *o, const struct jpath *p, const char *key, bool required, json_t **ret, struct err *err)
+int json_get_object(const json_t *o, const struct jpath *p, const char *key, bool required, json_t **ret,
+                    struct err *err)
 {
         json_t *value = NULL;
         if (member(o, p, key, required, &value, err) < 0)
@@ -228,7 +232,8 @@ int json_get_object(const json_t *o, const struct jpath *p, const char *key, boo
         return 0;
 }
 
-int json_get_array(const json_t *o, const struct jpath *p, const char *key, bool required, json_t **ret, struct err *err)
+int json_get_array(const json_t *o, const struct jpath *p, const char *key, bool required, json_t **ret,
+                   struct err *err)
 {
         json_t *value = NULL;
         if (member(o, p, key, required, &value, err) < 0)
@@ -292,7 +297,7 @@ static json_t *made(json_t *j)
 json_t *json_from_strv(char *const *v)
 {
         json_t *array = made(json_array());
-        STRV_FOREACH(s, v)
+        STRV_FOREACH (s, v)
                 if (json_array_append_new(array, text_value(*s, strlen(*s))) < 0)
                         abort();
         return array;
@@ -301,7 +306,7 @@ json_t *json_from_strv(char *const *v)
 json_t *json_from_map(char *const *v)
 {
         json_t *map = made(json_object());
-        STRV_FOREACH(s, v) {
+        STRV_FOREACH (s, v) {
                 size_t name = strcspn(*s, "=");
                 const char *value = (*s)[name] ? *s + name + 1 : "";
                 _cleanup_json_ json_t *key = text_value(*s, name);

@@ -2,7 +2,7 @@
  *
  *     struct jpath root = JPATH("config.json");
  *     struct jpath linux_ = jpath_key(&root, "linux");
- *     json_get_u64(object, &linux_, "x", false, &value, err)   ->   config.json: linux.x: expected a non-negative integer
+ *     json_get_u64(object, &linux_, "x", false, &value, err)  ->  config.json: linux.x: expected a non-negative integer
  */
 #ifndef TARE_BASE_JSON_H
 #define TARE_BASE_JSON_H
@@ -36,16 +36,22 @@ char *json_text_indented(const json_t *j);
 
 /* Each: a missing or null field is an error when `required`, else the output is left as it was. A wrong type is always
  * an error. Strings are copied to the heap (*ret freed first). */
-int json_get_string(const json_t *o, const struct jpath *p, const char *key, bool required, char **ret, struct err *err);
+int json_get_string(const json_t *o, const struct jpath *p, const char *key, bool required, char **ret,
+                    struct err *err);
 int json_get_bool(const json_t *o, const struct jpath *p, const char *key, bool required, bool *ret, struct err *err);
 int json_get_i64(const json_t *o, const struct jpath *p, const char *key, bool required, int64_t *ret, struct err *err);
-int json_get_u64(const json_t *o, const struct jpath *p, const char *key, bool required, uint64_t *ret, struct err *err);
-int json_get_u32(const json_t *o, const struct jpath *p, const char *key, bool required, uint32_t *ret, struct err *err);
-int json_get_double(const json_t *o, const struct jpath *p, const char *key, bool required, double *ret, struct err *err);
+int json_get_u64(const json_t *o, const struct jpath *p, const char *key, bool required, uint64_t *ret,
+                 struct err *err);
+int json_get_u32(const json_t *o, const struct jpath *p, const char *key, bool required, uint32_t *ret,
+                 struct err *err);
+int json_get_double(const json_t *o, const struct jpath *p, const char *key, bool required, double *ret,
+                    struct err *err);
 int json_get_strv(const json_t *o, const struct jpath *p, const char *key, bool required, char ***ret, struct err *err);
 /* Object or array member, borrowed; *ret NULL when absent and not required. */
-int json_get_object(const json_t *o, const struct jpath *p, const char *key, bool required, json_t **ret, struct err *err);
-int json_get_array(const json_t *o, const struct jpath *p, const char *key, bool required, json_t **ret, struct err *err);
+int json_get_object(const json_t *o, const struct jpath *p, const char *key, bool required, json_t **ret,
+                    struct err *err);
+int json_get_array(const json_t *o, const struct jpath *p, const char *key, bool required, json_t **ret,
+                   struct err *err);
 /* An object of strings as "key=value" entries in document order, and back. */
 int json_get_map(const json_t *o, const struct jpath *p, const char *key, bool required, char ***ret, struct err *err);
 

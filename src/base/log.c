@@ -27,13 +27,13 @@ static void emit(enum log_level level, const char *fmt, va_list ap)
         errno = saved;
 }
 
-#define DEFINE_LOG(name, level) \
-        void name(const char *fmt, ...) \
-        { \
-                va_list ap; \
-                va_start(ap, fmt); \
-                emit(level, fmt, ap); \
-                va_end(ap); \
+#define DEFINE_LOG(name, level)                                                                                        \
+        void name(const char *fmt, ...)                                                                                \
+        {                                                                                                              \
+                va_list ap;                                                                                            \
+                va_start(ap, fmt);                                                                                     \
+                emit(level, fmt, ap);                                                                                  \
+                va_end(ap);                                                                                            \
         }
 
 DEFINE_LOG(log_debug, LOG_LEVEL_DEBUG)

@@ -18,10 +18,10 @@ struct loop_source {
         struct loop_source *next;
         enum source_kind kind;
         bool dead;
-        bool polled;           /* a descriptor epoll does not take, a regular file: always ready */
+        bool polled; /* a descriptor epoll does not take, a regular file: always ready */
         int fd;
         uint32_t events;
-        int64_t when;          /* INT64_MAX: not armed */
+        int64_t when; /* INT64_MAX: not armed */
         union {
                 loop_fd_fn on_fd;
                 loop_timer_fn on_timer;
@@ -34,10 +34,10 @@ struct loop {
         struct loop_source *sources;
         loop_signal_fn on_signal;
         void *signal_data;
-        sigset_t before;       /* mask to restore, when signal_fd is open */
+        sigset_t before; /* mask to restore, when signal_fd is open */
         bool stopped, any_dead;
         int code;
-        size_t polled;         /* how many live sources are */
+        size_t polled; /* how many live sources are */
 };
 
 int loop_new(struct loop **ret_loop, struct err *err)
@@ -91,7 +91,8 @@ static struct loop_source *source_link(struct loop *loop, enum source_kind kind,
         return source;
 }
 
-int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *data, struct loop_source **ret, struct err *err)
+int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *data, struct loop_source **ret,
+                struct err *err)
 {
         struct loop_source *source = source_link(loop, SOURCE_FD, data);
         struct epoll_event event = { .events = events, .data.ptr = source };
@@ -122,7 +123,8 @@ int loop_set_events(struct loop *loop, struct loop_source *source, uint32_t even
         return 0;
 }
 
-int loop_add_timer(struct loop *loop, int64_t when, loop_timer_fn fn, void *data, struct loop_source **ret, struct err *err)
+int loop_add_timer(struct loop *loop, int64_t when, loop_timer_fn fn, void *data, struct loop_source **ret,
+                   struct err *err)
 {
         struct loop_source *source = source_link(loop, SOURCE_TIMER, data);
         source->on_timer = fn;
@@ -148,7 +150,7 @@ int loop_add_signals(struct loop *loop, const int *signals, loop_signal_fn fn, v
         _cleanup_close_ int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         if (fd < 0)
                 return err_sys(err, "signalfd");
-        struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };    /* NULL: the signals */
+        struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL }; /* NULL: the signals */
         if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
                 return err_sys(err, "watch signals");
         pthread_sigmask(SIG_BLOCK, &set, &before);
@@ -168,7 +170,7 @@ void loop_remove(struct loop *loop, struct loop_source *source)
         if (source->polled)
                 loop->polled--;
         else if (source->kind == SOURCE_FD)
-                epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);    /* fails when it was closed already */
+                epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL); /* fails when it was closed already */
 }
 
 void loop_stop(struct loop *loop, int code)
@@ -213,7 +215,7 @@ static void run_timers(struct loop *loop)
                         now = time_monotonic();
                 if (s->when > now)
                         continue;
-                s->when = INT64_MAX;   /* before the call, which may arm it again */
+                s->when = INT64_MAX; /* before the call, which may arm it again */
                 s->on_timer(loop, s, s->data);
         }
 }
@@ -256,6 +258,6 @@ int loop_run(struct loop *loop, struct err *err)
                 if (loop->any_dead)
                         free_sources(loop, true);
         }
-        loop->stopped = false;         /* so that it can be run again */
+        loop->stopped = false; /* so that it can be run again */
         return loop->code;
 }

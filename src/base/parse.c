@@ -26,7 +26,8 @@ int parse_u64(const char *s, uint64_t *ret, struct err *err)
         uint64_t value;
         const char *end = digits_read(s, &value);
         if (!end || *end)
-                return err_set(err, ERR_INVALID, "'%s' is not a number from 0 to %llu", s, (unsigned long long)UINT64_MAX);
+                return err_set(err, ERR_INVALID, "'%s' is not a number from 0 to %llu", s,
+                               (unsigned long long)UINT64_MAX);
         *ret = value;
         return 0;
 }
@@ -149,14 +150,9 @@ static const struct {
         const char *name;
         uint64_t ns;
 } duration_units[] = {
-        { "ns", 1 },
-        { "us", 1000 },
-        { "\u00b5s", 1000 },           /* micro sign */
-        { "\u03bcs", 1000 },           /* Greek mu */
-        { "ms", 1000000 },
-        { "s", 1000000000 },
-        { "m", 60000000000ULL },
-        { "h", 3600000000000ULL },
+        { "ns", 1 },         { "us", 1000 },      { "\u00b5s", 1000 }, /* micro sign */
+        { "\u03bcs", 1000 }, /* Greek mu */
+        { "ms", 1000000 },   { "s", 1000000000 }, { "m", 60000000000ULL }, { "h", 3600000000000ULL },
 };
 
 /* Finds the unit that is the whole run of letters at *s and steps over it; 0 when there is none. */

@@ -44,7 +44,8 @@ int path_open_nolink(int dir_fd, const char *path, int flags, mode_t mode, struc
         return fd < 0 ? err_sys(err, "open %s", path) : fd;
 }
 
-/* Makes one directory and gives it its owner and mode, through a descriptor that was opened without following a link. */
+/* Makes one directory and gives it its owner and mode, through a descriptor that was opened without following a
+ * link. */
 static int make_one(int parent_fd, const char *name, mode_t mode, uid_t uid, gid_t gid)
 {
         if (mkdirat(parent_fd, name, 0700) < 0)
@@ -57,8 +58,8 @@ static int make_one(int parent_fd, const char *name, mode_t mode, uid_t uid, gid
         return fchmod(fd, mode & 07777);
 }
 
-/* `path` with its component from `start` to `end`, which is a link without a target, replaced by what it names. The text is
- * not cleaned: what ".." means behind another link only the kernel can tell. */
+/* `path` with its component from `start` to `end`, which is a link without a target, replaced by what it names. The
+ * text is not cleaned: what ".." means behind another link only the kernel can tell. */
 static char *splice_link(int parent_fd, const char *path, size_t start, size_t end)
 {
         char name[256], target[4096];
@@ -78,8 +79,8 @@ struct mkdirs {
         mode_t mode;
         uid_t uid;
         gid_t gid;
-        char *path;            /* changes where a link without a target is met */
-        size_t done;           /* bytes of path that are known to exist */
+        char *path; /* changes where a link without a target is met */
+        size_t done; /* bytes of path that are known to exist */
         int links;
 };
 
@@ -94,7 +95,7 @@ static int mkdirs_step(struct mkdirs *m, int parent_fd, size_t start, size_t end
                 return r;
         char *rewritten = splice_link(parent_fd, m->path, start, end);
         if (!rewritten)
-                return 0;      /* somebody else made it meanwhile: the next lookup decides */
+                return 0; /* somebody else made it meanwhile: the next lookup decides */
         free(m->path);
         m->path = rewritten;
         m->done = 0;

@@ -1,5 +1,5 @@
-/* Paths. Names given by others (images, archives, Dockerfiles, the container) are resolved only by path_open_in(), which
- * can never leave its root: openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS. */
+/* Paths. Names given by others (images, archives, Dockerfiles, the container) are resolved only by path_open_in(),
+ * which can never leave its root: openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS. */
 #ifndef TARE_BASE_PATH_H
 #define TARE_BASE_PATH_H
 
@@ -14,8 +14,9 @@ int path_open_nolink(int dir_fd, const char *path, int flags, mode_t mode, struc
 /* Makes every missing directory of `path` inside the root (mode, owner as given; uid/gid -1: unchanged), and returns an
  * O_PATH descriptor of the last. Existing symbolic links are followed inside the root. */
 int path_mkdirs_in(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err);
-/* Opens the parent directory of `path` inside the root and points *ret_name at the last component in `path`;
- * "/", ".", ".." as last component and a trailing "/" (which would follow a link) are refused. Returns an O_PATH|O_DIRECTORY descriptor. */
+/* Opens the parent directory of `path` inside the root and points *ret_name at the last component in `path`; "/",
+ * ".", ".." as last component and a trailing "/" (which would follow a link) are refused. Returns an
+ * O_PATH|O_DIRECTORY descriptor. */
 int path_open_parent_in(int root_fd, const char *path, const char **ret_name, struct err *err);
 /* mkdir -p for our own absolute paths. */
 int path_mkdirs(const char *path, mode_t mode, struct err *err);

@@ -22,8 +22,8 @@ struct proc_stat {
         uint64_t start;
 };
 
-/* Reads proc(5)'s stat. The command's name in it is in parentheses and may itself hold blanks and parentheses, so fields
- * are counted from the last one that closes: state is the 3rd, starttime the 22nd. */
+/* Reads proc(5)'s stat. The command's name in it is in parentheses and may itself hold blanks and parentheses, so
+ * fields are counted from the last one that closes: state is the 3rd, starttime the 22nd. */
 static int stat_read(pid_t pid, struct proc_stat *ret)
 {
         char path[32], text[STAT_SIZE];
@@ -75,8 +75,8 @@ int proc_open(pid_t pid, uint64_t start_ticks, struct err *err)
         _cleanup_close_ int fd = pid > 0 ? pidfd_open(pid, 0) : -1;
         if (fd < 0 && pid > 0 && errno != ESRCH && errno != EINVAL)
                 return err_sys(err, "open process %d", (int)pid);
-        /* Checked after opening: a process of this start time that has the pid now is the one the descriptor names, since
-         * one that took the pid later would have started later. */
+        /* Checked after opening: a process of this start time that has the pid now is the one the descriptor names,
+         * since one that took the pid later would have started later. */
         if (fd < 0 || !proc_alive(pid, start_ticks))
                 return err_set(err, ERR_NOT_FOUND, "no process %d", (int)pid);
         return TAKE_FD(fd);
@@ -120,7 +120,8 @@ int proc_wait(pid_t pid, int *ret_status, struct err *err)
         return 0;
 }
 
-/* Collects stdout to its end, or until the program has ended: a daemon that it left behind may hold the pipe for ever. */
+/* Collects stdout to its end, or until the program has ended: a daemon that it left behind may hold the pipe for
+ * ever. */
 static int collect(int from, int pidfd, struct buf *output, struct err *err)
 {
         bool ended = false;
@@ -158,7 +159,8 @@ int proc_run(const struct proc_spawn *spawn, const void *input, size_t len, stru
         int ends[2] = { -1, -1 };
         _cleanup_close_ int input_fd = -1;
         if (input) {
-                /* A memfd and not a pipe: nobody must be there to feed it, and a reader that leaves raises no SIGPIPE. */
+                /* A memfd and not a pipe: nobody must be there to feed it, and a reader that leaves raises no
+                 * SIGPIPE. */
                 input_fd = fd_memfd("input", input, len, err);
                 if (input_fd < 0)
                         return err_add(err, "run %s", spawn->path);

@@ -22,7 +22,8 @@ struct proc_spawn {
 int proc_spawn(const struct proc_spawn *spawn, pid_t *ret_pid, int *ret_pidfd, struct err *err);
 /* Waits for a child; returns its shell-style status: exit code, or 128 + signal. */
 int proc_wait(pid_t pid, int *ret_status, struct err *err);
-/* Runs a program to its end with input (NULL: stdin_fd as given), collecting at most output->max bytes of its stdout (output may be NULL). */
+/* Runs a program to its end with input (NULL: stdin_fd as given), collecting at most output->max bytes of its stdout
+ * (output may be NULL). */
 int proc_run(const struct proc_spawn *spawn, const void *input, size_t len, struct buf *output, int *ret_status,
              struct err *err);
 /* Field 22 of /proc/PID/stat (clock ticks since boot). With the pid it names a process for good. */

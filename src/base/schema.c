@@ -1,6 +1,6 @@
-/* Versions of the rooms' tables. `PRAGMA user_version` holds a sum over names and versions, so that a program whose rooms are
- * those of the last migration sees with one read that nothing is to do. Another program, with fewer rooms, compares the
- * table `schema_version` instead; neither writes unless a step is missing. */
+/* Versions of the rooms' tables. `PRAGMA user_version` holds a sum over names and versions, so that a program whose
+ * rooms are those of the last migration sees with one read that nothing is to do. Another program, with fewer rooms,
+ * compares the table `schema_version` instead; neither writes unless a step is missing. */
 #include "base/db-internal.h"
 
 #include <sqlite3.h>
@@ -63,7 +63,8 @@ static int is_current(struct db *db, const struct db_schema *const *schemas, str
                 if (version_of(db, (*schemas)->name, &version, err) < 0)
                         return -1;
                 if (version > version_wanted(*schemas))
-                        return err_set(err, ERR_UNSUPPORTED, "the tables of %s are of version %lld, made by a newer program",
+                        return err_set(err, ERR_UNSUPPORTED,
+                                       "the tables of %s are of version %lld, made by a newer program",
                                        (*schemas)->name, (long long)version);
                 if (version < version_wanted(*schemas))
                         return 0;
@@ -96,7 +97,9 @@ static int migrate_one(struct db *db, const struct db_schema *schema, struct err
 static int migrate_all(struct db *db, const struct db_schema *const *schemas, struct err *err)
 {
         char sql[64];
-        if (run(db, "CREATE TABLE IF NOT EXISTS schema_version(name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
+        if (run(db,
+                "CREATE TABLE IF NOT EXISTS schema_version(name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT "
+                "ROWID",
                 "schema", err) < 0)
                 return -1;
         sqlite3_snprintf(sizeof(sql), sql, "PRAGMA user_version=%d", schemas_sum(schemas));
@@ -106,7 +109,8 @@ static int migrate_all(struct db *db, const struct db_schema *const *schemas, st
         return run(db, sql, "schema", err);
 }
 
-/* The mode lives in the file; setting it needs the file for itself, hence under the ticket and before the transaction. */
+/* The mode lives in the file; setting it needs the file for itself, hence under the ticket and before the
+ * transaction. */
 static int make_wal(struct db *db, struct err *err)
 {
         int64_t ignored;

@@ -1,6 +1,7 @@
-/* proc_spawn: a child that borrows our memory until it executes its program, so that starting costs the same whatever our
- * size is, clone(2) with CLONE_VM | CLONE_VFORK. Between clone and exec the child therefore may only make system calls and
- * write to its `struct child`; it runs on a stack of its own that lies in the waiting parent's frame. */
+/* proc_spawn: a child that borrows our memory until it executes its program, so that starting costs the same
+ * whatever our size is, clone(2) with CLONE_VM | CLONE_VFORK. Between clone and exec the child therefore may only
+ * make system calls and write to its `struct child`; it runs on a stack of its own that lies in the waiting parent's
+ * frame. */
 #include "base/proc.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ struct child {
         const struct proc_spawn *spawn;
         const char *program;
         char *const *env;
-        int fds[3];            /* what becomes 0, 1, 2 */
+        int fds[3]; /* what becomes 0, 1, 2 */
         int error;
 };
 
@@ -31,7 +32,7 @@ struct child {
 NO_ASAN static int child_signals(void)
 {
         for (int signo = 1; signo < NSIG; signo++)
-                signal(signo, SIG_DFL);                /* refused for KILL, STOP and libc's own: that is right */
+                signal(signo, SIG_DFL); /* refused for KILL, STOP and libc's own: that is right */
         sigset_t none;
         sigemptyset(&none);
         return sigprocmask(SIG_SETMASK, &none, NULL);
@@ -86,9 +87,9 @@ static char *program_find(const char *name)
         if (strchr(name, '/'))
                 return xstrdup(name);
         const char *dirs = getenv("PATH");
-        _cleanup_strv_ char **v = strv_split(dirs ? dirs : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ":",
-                                             false);
-        STRV_FOREACH(dir, v) {
+        _cleanup_strv_ char **v =
+                strv_split(dirs ? dirs : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ":", false);
+        STRV_FOREACH (dir, v) {
                 _cleanup_free_ char *path = xasprintf("%s/%s", *dir, name);
                 if (**dir == '/' && is_program(path))
                         return TAKE_PTR(path);
@@ -103,7 +104,8 @@ static pid_t clone_child(struct child *c, int *ret_pidfd)
         sigset_t all, before;
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, &before);
-        pid_t pid = clone(child_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, c, ret_pidfd);
+        pid_t pid =
+                clone(child_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, c, ret_pidfd);
         int saved = errno;
         sigprocmask(SIG_SETMASK, &before, NULL);
         errno = saved;
@@ -114,11 +116,14 @@ int proc_spawn(const struct proc_spawn *spawn, pid_t *ret_pid, int *ret_pidfd, s
 {
         for (size_t i = 0; i < spawn->keep_count; i++)
                 if (spawn->keep_fds[i] < 3)
-                        return err_set(err, ERR_INVALID, "run %s: cannot keep descriptor %d", spawn->path, spawn->keep_fds[i]);
+                        return err_set(err, ERR_INVALID, "run %s: cannot keep descriptor %d", spawn->path,
+                                       spawn->keep_fds[i]);
         _cleanup_free_ char *program = program_find(spawn->path);
         if (!program)
                 return err_set(err, ERR_NOT_FOUND, "run %s: no such program in PATH", spawn->path);
-        struct child c = { .spawn = spawn, .program = program, .env = spawn->env ? spawn->env : environ,
+        struct child c = { .spawn = spawn,
+                           .program = program,
+                           .env = spawn->env ? spawn->env : environ,
                            .fds = { spawn->stdin_fd, spawn->stdout_fd, spawn->stderr_fd } };
         _cleanup_close_ int null_fd = -1, pidfd = -1;
         for (size_t i = 0; i < ELEMENTS(c.fds); i++) {

@@ -45,7 +45,7 @@ bool str_only(const char *s, const char *set)
 
 void str_replace(char **dst, const char *src)
 {
-        char *copy = src ? xstrdup(src) : NULL;        /* first: src may lie inside *dst */
+        char *copy = src ? xstrdup(src) : NULL; /* first: src may lie inside *dst */
         free(*dst);
         *dst = copy;
 }
@@ -76,8 +76,8 @@ size_t strv_len(char *const *v)
         return n;
 }
 
-/* A vector has no field for its capacity. Rounding up to a power of two makes most calls a realloc() to the size that the
- * block has already, which costs nothing, and is right for vectors that a caller allocated by himself. */
+/* A vector has no field for its capacity. Rounding up to a power of two makes most calls a realloc() to the size
+ * that the block has already, which costs nothing, and is right for vectors that a caller allocated by himself. */
 static char **room_for(char **v, size_t len, size_t more)
 {
         size_t cap = 4;
@@ -119,7 +119,7 @@ char **strv_dup(char *const *v)
 
 bool strv_has(char *const *v, const char *s)
 {
-        STRV_FOREACH(entry, v)
+        STRV_FOREACH (entry, v)
                 if (strcmp(*entry, s) == 0)
                         return true;
         return false;
@@ -139,10 +139,10 @@ void strv_sort(char **v)
 char *strv_join(char *const *v, const char *separator)
 {
         size_t gap = strlen(separator), size = 1;
-        STRV_FOREACH(s, v)
+        STRV_FOREACH (s, v)
                 size += strlen(*s) + gap;
         char *text = xmalloc(size), *end = text;
-        STRV_FOREACH(s, v) {
+        STRV_FOREACH (s, v) {
                 if (s != v)
                         end = mempcpy(end, separator, gap);
                 end = mempcpy(end, *s, strlen(*s));
@@ -154,7 +154,7 @@ char *strv_join(char *const *v, const char *separator)
 char **strv_split(const char *s, const char *separators, bool keep_empty)
 {
         char **v = NULL;
-        size_t count = 0, cap = 0;             /* kept here: a long text must not cost its square */
+        size_t count = 0, cap = 0; /* kept here: a long text must not cost its square */
         for (;;) {
                 size_t len = strcspn(s, separators);
                 if (len > 0 || keep_empty) {
@@ -172,7 +172,7 @@ char **strv_split(const char *s, const char *separators, bool keep_empty)
 void strv_env_set(char ***v, const char *assignment)
 {
         size_t name = strcspn(assignment, "=");
-        STRV_FOREACH(entry, *v) {
+        STRV_FOREACH (entry, *v) {
                 if (strcspn(*entry, "=") != name || strncmp(*entry, assignment, name) != 0)
                         continue;
                 str_replace(&(*v)[entry - *v], assignment);
@@ -183,7 +183,7 @@ void strv_env_set(char ***v, const char *assignment)
 
 const char *strv_env_get(char *const *v, const char *name)
 {
-        STRV_FOREACH(entry, v) {
+        STRV_FOREACH (entry, v) {
                 const char *rest = str_after(*entry, name);
                 if (rest && *rest == '=')
                         return rest + 1;

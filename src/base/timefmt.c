@@ -1,6 +1,6 @@
-/* The calendar is computed here and not by gmtime(3)/timegm(3): those bring the time zone code, 40 kB, into the static
- * monitor, and read TZ. Days are counted as in the proleptic Gregorian calendar with the year beginning in March, so that
- * the leap day is a year's last. */
+/* The calendar is computed here and not by gmtime(3)/timegm(3): those bring the time zone code, 40 kB, into the
+ * static monitor, and read TZ. Days are counted as in the proleptic Gregorian calendar with the year beginning in
+ * March, so that the leap day is a year's last. */
 #include "base/timefmt.h"
 
 #include <stdbool.h>
@@ -49,7 +49,7 @@ static struct moment moment_of(int64_t ns)
         int64_t days = seconds / day_seconds, in_day = seconds % day_seconds;
         if (in_day < 0)
                 in_day += day_seconds, days--;
-        days += MARCH_0000_TO_1970;    /* positive for every time that 64 bits of ns can name */
+        days += MARCH_0000_TO_1970; /* positive for every time that 64 bits of ns can name */
         int64_t era = days / DAYS_400_YEARS, left = days % DAYS_400_YEARS;
         int64_t in_era = (left - left / 1460 + left / 36524 - left / 146096) / 365;
         int64_t in_year = left - (365 * in_era + in_era / 4 - in_era / 100), shifted = (5 * in_year + 2) / 153;
@@ -196,6 +196,6 @@ int time_parse(const char *text, int64_t *ret_ns, struct err *err)
                 *ret_ns = ns;
                 return 0;
         }
-        return err_set(err, ERR_INVALID, "'%s' is not a time: write 2006-01-02T15:04:05Z, seconds since 1970, or 10m for ago",
-                       text);
+        return err_set(err, ERR_INVALID,
+                       "'%s' is not a time: write 2006-01-02T15:04:05Z, seconds since 1970, or 10m for ago", text);
 }

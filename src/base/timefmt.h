@@ -12,8 +12,8 @@ int64_t time_monotonic(void);                          /* CLOCK_MONOTONIC */
 const char *time_format(int64_t ns, char text[TIME_TEXT_SIZE]);
 /* "2006-01-02 15:04:05 +0000 UTC", docker's CreatedAt */
 const char *time_format_docker(int64_t ns, char text[TIME_TEXT_SIZE]);
-/* RFC 3339 with any fraction and offset, a date, a unix time "123.456", or a Go duration meaning "that long ago". A time
- * without an offset is UTC; Go's zero time, year 1, which documents write for "unknown", is 0. */
+/* RFC 3339 with any fraction and offset, a date, a unix time "123.456", or a Go duration meaning "that long ago". A
+ * time without an offset is UTC; Go's zero time, year 1, which documents write for "unknown", is 0. */
 int time_parse(const char *text, int64_t *ret_ns, struct err *err);
 
 #endif

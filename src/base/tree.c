@@ -10,24 +10,24 @@
 #include <linux/openat2.h>
 #include "base/mem.h"
 
-/* A walk keeps one level for each directory between its start and where it stands, but only the deepest OPEN_MAX of them
- * have a descriptor. Going up to one that was closed is "..", believed only when device and inode are those that were
- * seen on the way down, so that a directory moved meanwhile cannot lead the walk out. */
+/* A walk keeps one level for each directory between its start and where it stands, but only the deepest OPEN_MAX of
+ * them have a descriptor. Going up to one that was closed is "..", believed only when device and inode are those
+ * that were seen on the way down, so that a directory moved meanwhile cannot lead the walk out. */
 enum { LEVELS_OPEN = 32, RETRIES_MAX = 64 };
 
 struct level {
-        DIR *dir;              /* NULL: closed to bound the descriptors */
-        long position;         /* of a closed one, for going on where reading stopped */
+        DIR *dir; /* NULL: closed to bound the descriptors */
+        long position; /* of a closed one, for going on where reading stopped */
         dev_t dev;
         ino_t ino;
         int retries;
-        char *name;            /* in the level above */
+        char *name; /* in the level above */
 };
 
 struct walk {
         struct level *levels;
         size_t depth, cap;
-        const char *path;      /* of the start, for errors */
+        const char *path; /* of the start, for errors */
 };
 
 static void walk_done(struct walk *w)
@@ -139,8 +139,8 @@ static struct dirent *walk_next(struct walk *w)
         return e;
 }
 
-/* Opens what holds the last component of `path`, by way of whatever links lead there: the path to the tree is its owner's
- * own, only what lies in it is not. 0: there is nothing of that name. */
+/* Opens what holds the last component of `path`, by way of whatever links lead there: the path to the tree is its
+ * owner's own, only what lies in it is not. 0: there is nothing of that name. */
 static int parent_open(int dir_fd, const char *path, int *ret_fd, char **ret_name, struct err *err)
 {
         size_t len = strlen(path);
@@ -181,7 +181,7 @@ static int remove_entry(struct walk *w, int parent_fd, const char *name, bool ma
                         return walk_push(w, fd, name);
                 if (errno != ENOTDIR && errno != ELOOP && errno != ENOENT)
                         return -1;
-                return unlink_forced(parent_fd, name, 0);      /* no directory (any more) */
+                return unlink_forced(parent_fd, name, 0); /* no directory (any more) */
         }
         return 0;
 }
@@ -243,8 +243,8 @@ struct seen {
         struct seen_key {
                 dev_t dev;
                 ino_t ino;
-        } *keys;
-        size_t count, cap;     /* a power of two; inode 0 marks a free slot */
+        } * keys;
+        size_t count, cap; /* a power of two; inode 0 marks a free slot */
 };
 
 static void seen_done(struct seen *s)

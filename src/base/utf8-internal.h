@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-static inline bool utf8_tail(unsigned char c) { return (c & 0xc0) == 0x80; }
+static inline bool utf8_tail(unsigned char c)
+{
+        return (c & 0xc0) == 0x80;
+}
 
 /* Length of the well-formed character at s, of which `left` bytes exist; 0 when malformed or cut short. Overlong forms,
  * surrogates and values past U+10FFFF are malformed. */

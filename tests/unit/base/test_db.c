@@ -13,9 +13,10 @@ static const char *const steps_v2[] = { "CREATE TABLE t(k TEXT PRIMARY KEY, n IN
                                         "ALTER TABLE t ADD COLUMN extra TEXT DEFAULT 'new'", NULL };
 static const char *const steps_bad[] = { "CREATE TABLE half(x)", "CREATE BROKEN", NULL };
 static const char *const steps_other[] = { "CREATE TABLE other(x)", NULL };
-static const struct db_schema v1 = { "t", steps_v1 }, v2 = { "t", steps_v2 }, bad = { "bad", steps_bad }, other = { "other", steps_other };
-static const struct db_schema *const set_v1[] = { &v1, NULL }, *const set_v2[] = { &v2, NULL }, *const set_bad[] = { &v1, &bad, NULL },
-                                     *const set_both[] = { &v1, &other, NULL };
+static const struct db_schema v1 = { "t", steps_v1 }, v2 = { "t", steps_v2 }, bad = { "bad", steps_bad },
+                              other = { "other", steps_other };
+static const struct db_schema *const set_v1[] = { &v1, NULL }, *const set_v2[] = { &v2, NULL },
+                                     *const set_bad[] = { &v1, &bad, NULL }, *const set_both[] = { &v1, &other, NULL };
 
 struct fixture {
         char *dir, *path;
@@ -104,7 +105,8 @@ static void test_errors(void **state)
         assert_int_equal(number(db, "SELECT count(*) FROM t"), 1);
         db_close(db);
         FAILS(db_open("/nonexistent/x.db", set_v1, &db, &err), &err, ERR_NOT_FOUND);
-        OK(file_write_at(f.fd, "x.db", "this is no database, it is a text of some length", 48, 0600, false, &err), &err);
+        OK(file_write_at(f.fd, "x.db", "this is no database, it is a text of some length", 48, 0600, false, &err),
+           &err);
         _cleanup_free_ char *wal = xasprintf("%s-wal", f.path);
         unlink(wal);
         FAILS(db_open(f.path, set_v1, &db, &err), &err, ERR_CORRUPT);
@@ -125,7 +127,7 @@ static void test_rollback(void **state)
         assert_int_equal(number(db, "SELECT count(*) FROM t"), 0);
         OK(db_begin(db, false, &err), &err);
         OK(db_exec(db, NULL, &err, "INSERT INTO t(k) VALUES('b')", ""), &err);
-        db_close(db);                                          /* with a transaction open: as if it never was */
+        db_close(db); /* with a transaction open: as if it never was */
         db = open_db(f.path, set_v1);
         assert_int_equal(number(db, "SELECT count(*) FROM t"), 0);
         db_close(db);
@@ -170,7 +172,7 @@ static void test_migration(void **state)
         struct db *db = open_db(f.path, set_v1), *none = NULL;
         OK(db_exec(db, NULL, &err, "INSERT INTO t(k) VALUES('old')", ""), &err);
         db_close(db);
-        db_close(open_db(f.path, set_both));                   /* another program with one room more */
+        db_close(open_db(f.path, set_both)); /* another program with one room more */
         db_close(open_db(f.path, set_v1));
         db = open_db(f.path, set_v2);
         assert_int_equal(number(db, "SELECT count(*) FROM t WHERE extra='new' AND k='old'"), 1);
@@ -208,7 +210,8 @@ static int write_in_turn(void *data)
                         return fprintf(stderr, "%s\n", err.msg), 2;
                 int64_t n = db_i64(stmt, 0);
                 db_done(stmt);
-                if (db_exec(db, NULL, &err, "UPDATE t SET n=? WHERE k='sum'", "i", n + 1) < 0 || db_commit(db, &err) < 0)
+                if (db_exec(db, NULL, &err, "UPDATE t SET n=? WHERE k='sum'", "i", n + 1) < 0 ||
+                    db_commit(db, &err) < 0)
                         return fprintf(stderr, "%s\n", err.msg), 3;
                 if (db_exec(db, NULL, &err, "UPDATE t SET n=n+1 WHERE k='auto'", "") < 0)
                         return fprintf(stderr, "%s\n", err.msg), 4;
@@ -268,7 +271,8 @@ static void test_parallel_creation(void **state)
         }
 }
 
-/* Killed at any moment, also inside a transaction: the next one goes on, and what was committed together is there together. */
+/* Killed at any moment, also inside a transaction: the next one goes on, and what was committed together is there
+ * together. */
 static void write_pairs(const char *path)
 {
         struct err err = ERR_INIT;
@@ -276,7 +280,8 @@ static void write_pairs(const char *path)
         if (db_open(path, set_v1, &db, &err) < 0)
                 _exit(1);
         for (;;) {
-                if (db_begin(db, false, &err) < 0 || db_exec(db, NULL, &err, "UPDATE t SET n=n+1 WHERE k='a'", "") < 0 ||
+                if (db_begin(db, false, &err) < 0 ||
+                    db_exec(db, NULL, &err, "UPDATE t SET n=n+1 WHERE k='a'", "") < 0 ||
                     db_exec(db, NULL, &err, "UPDATE t SET n=n+1 WHERE k='b'", "") < 0 || db_commit(db, &err) < 0)
                         _exit(1);
         }
@@ -337,7 +342,7 @@ static void test_forget(void **state)
         assert_int_equal(read(ends[0], &child, sizeof(child)), sizeof(child));
         kill(writer, SIGKILL);
         assert_int_equal(waitpid(writer, NULL, 0), writer);
-        alarm(10);                                             /* a lock that is kept must not hang the tests */
+        alarm(10); /* a lock that is kept must not hang the tests */
         struct db *db = open_db(f.path, set_v1);
         OK(db_exec(db, NULL, &err, "INSERT INTO t(k) VALUES('a')", ""), &err);
         alarm(0);
@@ -372,11 +377,16 @@ static void test_log_stays_short(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_values),           cmocka_unit_test(test_errors),
-                cmocka_unit_test(test_rollback),         cmocka_unit_test(test_statement_cache),
-                cmocka_unit_test(test_migration),        cmocka_unit_test(test_failed_migration),
-                cmocka_unit_test(test_parallel_writers), cmocka_unit_test(test_parallel_creation),
-                cmocka_unit_test(test_kill),             cmocka_unit_test(test_forget),
+                cmocka_unit_test(test_values),
+                cmocka_unit_test(test_errors),
+                cmocka_unit_test(test_rollback),
+                cmocka_unit_test(test_statement_cache),
+                cmocka_unit_test(test_migration),
+                cmocka_unit_test(test_failed_migration),
+                cmocka_unit_test(test_parallel_writers),
+                cmocka_unit_test(test_parallel_creation),
+                cmocka_unit_test(test_kill),
+                cmocka_unit_test(test_forget),
                 cmocka_unit_test(test_log_stays_short),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

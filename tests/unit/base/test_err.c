@@ -44,7 +44,7 @@ static void test_context(void **state)
         assert_string_equal(err.msg, "pull: layer 3: open x: No such file or directory");
         assert_int_equal(err.kind, ERR_NOT_FOUND);
         assert_int_equal(err.sys, ENOENT);
-        err_set(&err, ERR_INVALID, "again: %s", err.msg);      /* an argument inside the message itself */
+        err_set(&err, ERR_INVALID, "again: %s", err.msg); /* an argument inside the message itself */
         assert_string_equal(err.msg, "again: pull: layer 3: open x: No such file or directory");
 }
 
@@ -72,9 +72,13 @@ static void test_truncation(void **state)
 static void test_hostile_bytes(void **state)
 {
         struct err err = ERR_INIT;
-        err_set(&err, ERR_INVALID, "a\x1b[2Jb\nc\x7f" "d\te");
+        err_set(&err, ERR_INVALID,
+                "a\x1b[2Jb\nc\x7f"
+                "d\te");
         assert_string_equal(err.msg, "a?[2Jb?c?d?e");
-        err_set(&err, ERR_INVALID, "%s", "\xc2\x9b" "31m \xff\xfe gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xb3 \xed\xa0\x80 \xe2\x82");
+        err_set(&err, ERR_INVALID, "%s",
+                "\xc2\x9b"
+                "31m \xff\xfe gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xb3 \xed\xa0\x80 \xe2\x82");
         assert_string_equal(err.msg, "??31m ?? gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xb3 ??? ??");
 }
 

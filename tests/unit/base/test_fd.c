@@ -77,9 +77,9 @@ static void test_copy(void **state)
         _cleanup_close_ int b = openat(dir, "b", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         _cleanup_close_ int proc = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
         assert_int_equal(ftruncate(a, 100000), 0);
-        OK(fd_copy(a, b, &n, &err), &err);             /* appending: copy_file_range refuses */
+        OK(fd_copy(a, b, &n, &err), &err); /* appending: copy_file_range refuses */
         assert_int_equal(n, 100000);
-        OK(fd_copy(proc, b, &n, &err), &err);          /* a file of size 0 with content */
+        OK(fd_copy(proc, b, &n, &err), &err); /* a file of size 0 with content */
         assert_true(n > 100);
         assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
         lseek(a, 90000, SEEK_SET);
@@ -119,7 +119,7 @@ static void test_pass(void **state)
         close(pair[0]);
         OK(fd_receive(pair[1], got, 4, &count, data, sizeof(data), &len, &err), &err);
         assert_int_equal(len, 0);
-        assert_int_equal(fd_send(pair[1], (int[]){ 0 }, 1, "x", 1, &err), -1);         /* and no SIGPIPE */
+        assert_int_equal(fd_send(pair[1], (int[]){ 0 }, 1, "x", 1, &err), -1); /* and no SIGPIPE */
         assert_int_equal(err.sys, EPIPE);
         close(pair[1]);
         assert_int_equal(descriptors_open(), before);
@@ -142,8 +142,11 @@ static void test_cloexec_from(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_read_all_limits), cmocka_unit_test(test_memfd_is_sealed), cmocka_unit_test(test_copy),
-                cmocka_unit_test(test_pass),            cmocka_unit_test(test_cloexec_from),
+                cmocka_unit_test(test_read_all_limits),
+                cmocka_unit_test(test_memfd_is_sealed),
+                cmocka_unit_test(test_copy),
+                cmocka_unit_test(test_pass),
+                cmocka_unit_test(test_cloexec_from),
                 cmocka_unit_test(test_write_full_nonblocking),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

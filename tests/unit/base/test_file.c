@@ -28,7 +28,7 @@ static void test_write_and_read(void **state)
         umask(before);
         assert_int_equal(fstatat(dir, "f", &st, 0), 0);
         assert_int_equal(st.st_mode & 07777, 0640);
-        assert_int_equal(entries(dir), 1);             /* no temporary name stays */
+        assert_int_equal(entries(dir), 1); /* no temporary name stays */
         _cleanup_buf_ struct buf b = BUF_INIT(8), small = BUF_INIT(7);
         OK(file_read_at(dir, "f", &b, &err), &err);
         assert_int_equal(b.len, 8);
@@ -39,7 +39,7 @@ static void test_write_and_read(void **state)
         OK(file_write_at(AT_FDCWD, absolute, "", 0, 0600, true, &err), &err);
         memset(name, 'n', 255);
         name[255] = '\0';
-        OK(file_write_at(dir, name, "x", 1, 0600, false, &err), &err);         /* the longest name there is */
+        OK(file_write_at(dir, name, "x", 1, 0600, false, &err), &err); /* the longest name there is */
         scratch_done(path, dir);
 }
 
@@ -50,7 +50,7 @@ static void test_failed_write_leaves_nothing(void **state)
         int dir = scratch_new(&path);
         assert_int_equal(mkdirat(dir, "d", 0700), 0);
         assert_int_equal(mkdirat(dir, "d/x", 0700), 0);
-        assert_int_equal(file_write_at(dir, "d", "x", 1, 0600, true, &err), -1);       /* a directory is in the way */
+        assert_int_equal(file_write_at(dir, "d", "x", 1, 0600, true, &err), -1); /* a directory is in the way */
         FAILS(file_write_at(dir, "no/f", "x", 1, 0600, false, &err), &err, ERR_NOT_FOUND);
         assert_int_equal(entries(dir), 1);
         scratch_done(path, dir);
@@ -85,7 +85,7 @@ static void test_kernel_files(void **state)
         OK(file_line_at(AT_FDCWD, "/proc/self/comm", &line, &err), &err);
         assert_string_equal(line, "renamed");
         free(line);
-        FAILS(file_poke_at(dir, "missing", "x", &err), &err, ERR_NOT_FOUND);   /* makes none */
+        FAILS(file_poke_at(dir, "missing", "x", &err), &err, ERR_NOT_FOUND); /* makes none */
         OK(file_write_at(dir, "e", "", 0, 0600, false, &err), &err);
         OK(file_line_at(dir, "e", &line, &err), &err);
         assert_string_equal(line, "");
@@ -107,7 +107,8 @@ static void test_lock(void **state)
         assert_true(first >= 0);
         FAILS(file_lock_at(dir, "l", false, false, &err), &err, ERR_CONFLICT);
         mem_closep(&first);
-        _cleanup_close_ int a = file_lock_at(dir, "l", false, false, &err), b = file_lock_at(dir, "l", false, true, &err);
+        _cleanup_close_ int a = file_lock_at(dir, "l", false, false, &err),
+                            b = file_lock_at(dir, "l", false, true, &err);
         assert_true(a >= 0 && b >= 0);
         FAILS(file_lock_at(dir, "l", true, false, &err), &err, ERR_CONFLICT);
         assert_int_equal(symlinkat("elsewhere", dir, "link"), 0);
@@ -144,8 +145,11 @@ static void test_lock_removed(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_write_and_read), cmocka_unit_test(test_failed_write_leaves_nothing),
-                cmocka_unit_test(test_write_replaces_link), cmocka_unit_test(test_kernel_files), cmocka_unit_test(test_lock),
+                cmocka_unit_test(test_write_and_read),
+                cmocka_unit_test(test_failed_write_leaves_nothing),
+                cmocka_unit_test(test_write_replaces_link),
+                cmocka_unit_test(test_kernel_files),
+                cmocka_unit_test(test_lock),
                 cmocka_unit_test(test_lock_removed),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

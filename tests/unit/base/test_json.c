@@ -15,8 +15,15 @@ static json_t *doc(const char *text)
 static void test_parse(void **state)
 {
         struct err err = ERR_INIT;
-        static const char *const bad[] = { "", "{", "[1,]", "{\"a\":1,\"a\":2}", "{\"a\":1} x", "\"text\"", "{\"a\":\"\xff\"}",
-                                           "{\"a\":1e999}", "{\"a\":\"\\u0000\"}" };
+        static const char *const bad[] = { "",
+                                           "{",
+                                           "[1,]",
+                                           "{\"a\":1,\"a\":2}",
+                                           "{\"a\":1} x",
+                                           "\"text\"",
+                                           "{\"a\":\"\xff\"}",
+                                           "{\"a\":1e999}",
+                                           "{\"a\":\"\\u0000\"}" };
         for (size_t i = 0; i < ELEMENTS(bad); i++) {
                 err_clear(&err);
                 assert_null(json_parse(bad[i], strlen(bad[i]), 1000, "doc", &err));
@@ -35,7 +42,8 @@ static void test_scalars(void **state)
 {
         struct err err = ERR_INIT;
         struct jpath p = JPATH("doc");
-        _cleanup_json_ json_t *j = doc("{\"s\":\"x\",\"t\":true,\"i\":-5,\"u\":7,\"d\":1.5,\"n\":null,\"w\":2.0,\"big\":4294967296}");
+        _cleanup_json_ json_t *j =
+                doc("{\"s\":\"x\",\"t\":true,\"i\":-5,\"u\":7,\"d\":1.5,\"n\":null,\"w\":2.0,\"big\":4294967296}");
         _cleanup_free_ char *s = xstrdup("old");
         bool t = false;
         int64_t i = 0;
@@ -70,7 +78,8 @@ static void test_huge_integers(void **state)
 {
         struct err err = ERR_INIT;
         struct jpath p = JPATH("doc");
-        _cleanup_json_ json_t *j = doc("{\"inf\":18446744073709551615,\"soft\":1024,\"over\":18446744073709560000,\"neg\":-9223372036854775809}");
+        _cleanup_json_ json_t *j = doc("{\"inf\":18446744073709551615,\"soft\":1024,\"over\":18446744073709560000,"
+                                       "\"neg\":-9223372036854775809}");
         uint64_t inf = 0, soft = 0;
         int64_t i = 0;
         OK(json_get_u64(j, &p, "inf", true, &inf, &err), &err);
@@ -84,7 +93,8 @@ static void test_huge_integers(void **state)
 static void test_paths(void **state)
 {
         struct err err = ERR_INIT;
-        struct jpath root = JPATH("config.json"), a = jpath_key(&root, "linux"), b = jpath_key(&a, "devices"), c = jpath_index(&b, 3);
+        struct jpath root = JPATH("config.json"), a = jpath_key(&root, "linux"), b = jpath_key(&a, "devices"),
+                     c = jpath_index(&b, 3);
         json_err(&c, "path", &err, "expected %s", "x");
         assert_string_equal(err.msg, "config.json: linux.devices[3].path: expected x");
         json_err(&c, NULL, &err, "m");
@@ -110,7 +120,8 @@ static void test_containers(void **state)
 {
         struct err err = ERR_INIT;
         struct jpath p = JPATH("doc");
-        _cleanup_json_ json_t *j = doc("{\"v\":[\"a\",\"b\"],\"e\":[],\"m\":{\"z\":\"1\",\"a\":\"x=y\",\"n\":null},\"bad\":[1],\"mb\":{\"k\":[]},"
+        _cleanup_json_ json_t *j = doc("{\"v\":[\"a\",\"b\"],\"e\":[],\"m\":{\"z\":\"1\",\"a\":\"x=y\",\"n\":null},"
+                                       "\"bad\":[1],\"mb\":{\"k\":[]},"
                                        "\"eq\":{\"a=b\":\"c\"}}");
         _cleanup_strv_ char **v = NULL;
         json_t *o = NULL;
@@ -123,7 +134,7 @@ static void test_containers(void **state)
         assert_int_equal(strv_len(v), 2);
         OK(json_get_map(j, &p, "m", true, &v, &err), &err);
         _cleanup_free_ char *joined = strv_join(v, "|");
-        assert_string_equal(joined, "z=1|a=x=y|n=");           /* document order */
+        assert_string_equal(joined, "z=1|a=x=y|n="); /* document order */
         FAILS(json_get_map(j, &p, "mb", true, &v, &err), &err, ERR_INVALID);
         assert_string_equal(err.msg, "doc: mb.k: expected a string");
         FAILS(json_get_map(j, &p, "eq", true, &v, &err), &err, ERR_INVALID);
@@ -149,9 +160,11 @@ static void test_writers(void **state)
         json_set_strv(o, "e", NULL);
         json_set_map(o, "e", v + 3);
         json_object_set_new(o, "d", json_real(0.1));
-        _cleanup_free_ char *text = json_text(o), *null = json_text(NULL), *pretty = json_text_indented(json_object_get(o, "v"));
-        assert_string_equal(text, "{\"bytes\":\"a\xef\xbf\xbd\xc3\xbc\xef\xbf\xbd\xef\xbf\xbd\",\"v\":[\"b=2\",\"a\",\"c=x=y\"],"
-                                  "\"m\":{\"b\":\"2\",\"a\":\"\",\"c\":\"x=y\"},\"d\":0.1}");
+        _cleanup_free_ char *text = json_text(o), *null = json_text(NULL),
+                            *pretty = json_text_indented(json_object_get(o, "v"));
+        assert_string_equal(
+                text, "{\"bytes\":\"a\xef\xbf\xbd\xc3\xbc\xef\xbf\xbd\xef\xbf\xbd\",\"v\":[\"b=2\",\"a\",\"c=x=y\"],"
+                      "\"m\":{\"b\":\"2\",\"a\":\"\",\"c\":\"x=y\"},\"d\":0.1}");
         assert_string_equal(null, "null");
         assert_string_equal(pretty, "[\n    \"b=2\",\n    \"a\",\n    \"c=x=y\"\n]");
 }

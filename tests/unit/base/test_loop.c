@@ -26,10 +26,10 @@ static void test_descriptor(void **state)
         FAILS(loop_add_fd(loop, ends[0], EPOLLIN, on_read, ends, NULL, &err), &err, ERR_CONFLICT);
         assert_int_equal(write(ends[1], "ab", 2), 2);
         assert_int_equal(loop_run(loop, &err), 'a');
-        assert_int_equal(loop_run(loop, &err), 'b');           /* can be run again */
+        assert_int_equal(loop_run(loop, &err), 'b'); /* can be run again */
         OK(loop_set_events(loop, source, 0, &err), &err);
         loop_remove(loop, source);
-        loop_remove(loop, source);                              /* twice before it is freed: harmless */
+        loop_remove(loop, source); /* twice before it is freed: harmless */
         close(ends[0]);
         close(ends[1]);
         FAILS(loop_add_fd(loop, ends[0], EPOLLIN, on_read, ends, NULL, &err), &err, ERR_SYSTEM);
@@ -54,7 +54,8 @@ static void stop_now(struct loop *loop, struct loop_source *source, void *data)
         loop_stop(loop, 5);
 }
 
-/* Both are ready in one batch and the first handler removes both: the second must not run, nor be read after its death. */
+/* Both are ready in one batch and the first handler removes both: the second must not run, nor be read after its
+ * death. */
 static void test_remove_in_handler(void **state)
 {
         struct err err = ERR_INIT;
@@ -97,9 +98,9 @@ static void test_timers(void **state)
         assert_int_equal(loop_run(loop, &err), 0);
         assert_int_equal(count, 3);
         assert_true(time_monotonic() - begin >= 6000000);
-        loop_set_timer(loop, never, 0);                         /* the past: at once */
+        loop_set_timer(loop, never, 0); /* the past: at once */
         assert_int_equal(loop_run(loop, &err), 5);
-        loop_stop(loop, 9);                                     /* before the run: the run ends at once */
+        loop_stop(loop, 9); /* before the run: the run ends at once */
         assert_int_equal(loop_run(loop, &err), 9);
 }
 
@@ -162,8 +163,9 @@ static void test_regular_file(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_descriptor), cmocka_unit_test(test_remove_in_handler), cmocka_unit_test(test_timers),
-                cmocka_unit_test(test_signals),    cmocka_unit_test(test_regular_file),
+                cmocka_unit_test(test_descriptor),   cmocka_unit_test(test_remove_in_handler),
+                cmocka_unit_test(test_timers),       cmocka_unit_test(test_signals),
+                cmocka_unit_test(test_regular_file),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,9 @@ static void test_integers(void **state)
         assert_true(i == INT64_MAX);
         OK(parse_u32("4294967295", &n, &err), &err);
         assert_true(n == UINT32_MAX);
-        static const char *const bad[] = { "", " ", "-", "+1", " 1", "1 ", "1a", "0x10", "--1", "1.0", "99999999999999999999999" };
+        static const char *const bad[] = {
+                "", " ", "-", "+1", " 1", "1 ", "1a", "0x10", "--1", "1.0", "99999999999999999999999"
+        };
         u = 5, i = 5, n = 5;
         for (size_t k = 0; k < ELEMENTS(bad); k++) {
                 FAILS(parse_u64(bad[k], &u, &err), &err, ERR_INVALID);
@@ -31,7 +33,7 @@ static void test_integers(void **state)
         FAILS(parse_i64("9223372036854775808", &i, &err), &err, ERR_INVALID);
         FAILS(parse_i64("-9223372036854775809", &i, &err), &err, ERR_INVALID);
         FAILS(parse_u32("4294967296", &n, &err), &err, ERR_INVALID);
-        assert_true(u == 5 && i == 5 && n == 5);       /* outputs untouched on failure */
+        assert_true(u == 5 && i == 5 && n == 5); /* outputs untouched on failure */
 }
 
 static void test_bool_double(void **state)
@@ -58,10 +60,21 @@ static void test_size(void **state)
                 const char *text;
                 uint64_t bytes;
         } rows[] = {
-                { "0", 0 },           { "512", 512 },          { "512b", 512 },       { "64m", 64ULL << 20 },
-                { "64M", 64 << 20 },  { "64mb", 64 << 20 },    { "64MiB", 64 << 20 }, { "1.5GiB", 3ULL << 29 },
-                { "2 g", 2ULL << 30 }, { "1t", 1ULL << 40 },   { "1p", 1ULL << 50 },  { "0.5k", 512 },
-                { "32.3", 32 },       { "7.e", 7ULL << 60 },   { "9223372036854775807", INT64_MAX },
+                { "0", 0 },
+                { "512", 512 },
+                { "512b", 512 },
+                { "64m", 64ULL << 20 },
+                { "64M", 64 << 20 },
+                { "64mb", 64 << 20 },
+                { "64MiB", 64 << 20 },
+                { "1.5GiB", 3ULL << 29 },
+                { "2 g", 2ULL << 30 },
+                { "1t", 1ULL << 40 },
+                { "1p", 1ULL << 50 },
+                { "0.5k", 512 },
+                { "32.3", 32 },
+                { "7.e", 7ULL << 60 },
+                { "9223372036854775807", INT64_MAX },
                 { "1.99999999999999999999999999k", 2047 },
         };
         struct err err = ERR_INIT;
@@ -70,8 +83,26 @@ static void test_size(void **state)
                 OK(parse_size(rows[i].text, &bytes, &err), &err);
                 assert_true(bytes == rows[i].bytes);
         }
-        static const char *const bad[] = { "", "m", "-1", "-1m", " 1", "1  m", "1 ", "1mm", "1ibm", "1kbb", "1.2.3", "0x10", "1z", ".5",
-                                           "8e", "9223372036854775808", "18446744073709551616", "17179869184g", "1mi", "99999999999999999999p" };
+        static const char *const bad[] = { "",
+                                           "m",
+                                           "-1",
+                                           "-1m",
+                                           " 1",
+                                           "1  m",
+                                           "1 ",
+                                           "1mm",
+                                           "1ibm",
+                                           "1kbb",
+                                           "1.2.3",
+                                           "0x10",
+                                           "1z",
+                                           ".5",
+                                           "8e",
+                                           "9223372036854775808",
+                                           "18446744073709551616",
+                                           "17179869184g",
+                                           "1mi",
+                                           "99999999999999999999p" };
         uint64_t bytes = 42;
         for (size_t i = 0; i < ELEMENTS(bad); i++)
                 FAILS(parse_size(bad[i], &bytes, &err), &err, ERR_INVALID);
@@ -105,8 +136,22 @@ static void test_duration(void **state)
                 OK(parse_duration(rows[i].text, &ns, &err), &err);
                 assert_true(ns == rows[i].ns);
         }
-        static const char *const bad[] = { "", "-", "s", "1x", "1m30", "1 s", "1s ", "1sm", "--1s", "1d", "2562047h47m16.854775808s",
-                                           "9223372037", "99999999999999999999h", ".", ".s", "1h-5m" };
+        static const char *const bad[] = { "",
+                                           "-",
+                                           "s",
+                                           "1x",
+                                           "1m30",
+                                           "1 s",
+                                           "1s ",
+                                           "1sm",
+                                           "--1s",
+                                           "1d",
+                                           "2562047h47m16.854775808s",
+                                           "9223372037",
+                                           "99999999999999999999h",
+                                           ".",
+                                           ".s",
+                                           "1h-5m" };
         int64_t ns = 42;
         for (size_t i = 0; i < ELEMENTS(bad); i++)
                 FAILS(parse_duration(bad[i], &ns, &err), &err, ERR_INVALID);

@@ -13,10 +13,22 @@ static void check_clean(const char *path, const char *expected)
 static void test_clean(void **state)
 {
         static const char *const rows[][2] = {
-                { "", "." },           { "/", "/" },            { "//", "/" },          { ".", "." },
-                { "a/./b//c/", "a/b/c" }, { "/..", "/" },       { "/../a", "/a" },      { "a/..", "." },
-                { "../a", "../a" },    { "a/../../b", "../b" }, { "../../a/../b", "../../b" }, { "/a/b/../../..", "/" },
-                { "/a/../b/.", "/b" }, { "a/b/../c", "a/c" },   { "...", "..." },       { "a/../..", ".." },
+                { "", "." },
+                { "/", "/" },
+                { "//", "/" },
+                { ".", "." },
+                { "a/./b//c/", "a/b/c" },
+                { "/..", "/" },
+                { "/../a", "/a" },
+                { "a/..", "." },
+                { "../a", "../a" },
+                { "a/../../b", "../b" },
+                { "../../a/../b", "../../b" },
+                { "/a/b/../../..", "/" },
+                { "/a/../b/.", "/b" },
+                { "a/b/../c", "a/c" },
+                { "...", "..." },
+                { "a/../..", ".." },
         };
         for (size_t i = 0; i < ELEMENTS(rows); i++)
                 check_clean(rows[i][0], rows[i][1]);
@@ -33,7 +45,8 @@ static void test_words(void **state)
         assert_string_equal(path_name("/a/b"), "b");
         assert_string_equal(path_name("b"), "b");
         assert_string_equal(path_name("/"), "");
-        assert_true(path_is_below("/a/b", "/a") && path_is_below("/a", "/a") && path_is_below("/a", "/") && path_is_below("/", "/"));
+        assert_true(path_is_below("/a/b", "/a") && path_is_below("/a", "/a") && path_is_below("/a", "/") &&
+                    path_is_below("/", "/"));
         assert_true(!path_is_below("/ab", "/a") && !path_is_below("/", "/a") && !path_is_below("a", "/"));
 }
 
@@ -70,8 +83,15 @@ static void fixture_done(struct fixture *f)
 
 static void test_no_escape(void **state)
 {
-        static const char *const tries[] = { "up", "absolute", "../secret", "/../secret", "dots/secret", "dots/../secret",
-                                             "dots/dots/dots/secret", "../../../../../etc/passwd", "/etc/passwd" };
+        static const char *const tries[] = { "up",
+                                             "absolute",
+                                             "../secret",
+                                             "/../secret",
+                                             "dots/secret",
+                                             "dots/../secret",
+                                             "dots/dots/dots/secret",
+                                             "../../../../../etc/passwd",
+                                             "/etc/passwd" };
         struct fixture f = fixture_new();
         struct err err = ERR_INIT;
         for (size_t i = 0; i < ELEMENTS(tries); i++)
@@ -79,7 +99,7 @@ static void test_no_escape(void **state)
         assert_int_equal(path_open_in(f.root, "loop", O_RDONLY, 0, &err), -1);
         assert_int_equal(err.sys, ELOOP);
         _cleanup_close_ int made = path_open_in(f.root, "up", O_WRONLY | O_CREAT, 0640, &err);
-        assert_true(made >= 0);        /* through the link, but inside: root/secret */
+        assert_true(made >= 0); /* through the link, but inside: root/secret */
         struct stat st;
         assert_int_equal(fstatat(f.root, "secret", &st, 0), 0);
         assert_int_equal(st.st_size, 0);
@@ -141,8 +161,8 @@ static void test_mkdirs_in(void **state)
         check_mkdirs(&f, "a/b//c/", "a/b/c");
         check_mkdirs(&f, "/a/x", "a/x");
         check_mkdirs(&f, "dots/dots/y", "y");
-        check_mkdirs(&f, "dangling/z", "newdir/z");            /* "../newdir" from the root is the root's own */
-        check_mkdirs(&f, "rooted/../q", "var/made/q");         /* ".." behind a link is the link's target's */
+        check_mkdirs(&f, "dangling/z", "newdir/z"); /* "../newdir" from the root is the root's own */
+        check_mkdirs(&f, "rooted/../q", "var/made/q"); /* ".." behind a link is the link's target's */
         check_mkdirs(&f, "../../../../e", "e");
         umask(before);
         assert_int_equal(fstatat(f.outer, "newdir", &st, 0), -1);
@@ -212,9 +232,9 @@ static void test_mkdirs(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_clean),   cmocka_unit_test(test_words),     cmocka_unit_test(test_no_escape),
-                cmocka_unit_test(test_nolink),  cmocka_unit_test(test_mkdirs_in), cmocka_unit_test(test_mkdirs_deep),
-                cmocka_unit_test(test_parent),  cmocka_unit_test(test_mkdirs),    cmocka_unit_test(test_no_magic_links),
+                cmocka_unit_test(test_clean),  cmocka_unit_test(test_words),     cmocka_unit_test(test_no_escape),
+                cmocka_unit_test(test_nolink), cmocka_unit_test(test_mkdirs_in), cmocka_unit_test(test_mkdirs_deep),
+                cmocka_unit_test(test_parent), cmocka_unit_test(test_mkdirs),    cmocka_unit_test(test_no_magic_links),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,11 @@ static void test_run(void **state)
         _cleanup_buf_ struct buf out = BUF_INIT(1000000), small = BUF_INIT(10);
         int status = -1;
         size_t before = descriptors_open();
-        struct proc_spawn cat = { .path = "cat", .argv = (char *[]){ (char *)"cat", NULL }, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = 2 };
+        struct proc_spawn cat = { .path = "cat",
+                                  .argv = (char *[]){ (char *)"cat", NULL },
+                                  .stdin_fd = -1,
+                                  .stdout_fd = -1,
+                                  .stderr_fd = 2 };
         _cleanup_free_ char *big = xmalloc(900000);
         memset(big, 'b', 900000);
         OK(proc_run(&cat, big, 900000, &out, &status, &err), &err);
@@ -40,13 +44,13 @@ static void test_run(void **state)
         assert_int_equal(out.len, 900000);
         FAILS(proc_run(&cat, big, 900000, &small, &status, &err), &err, ERR_TOO_LARGE);
         struct proc_spawn sh = shell_spawn(SHELL("exit 7"));
-        OK(proc_run(&sh, big, 900000, NULL, &status, &err), &err);     /* input that nobody reads */
+        OK(proc_run(&sh, big, 900000, NULL, &status, &err), &err); /* input that nobody reads */
         assert_int_equal(status, 7);
         sh.argv = SHELL("kill -TERM $$");
         OK(proc_run(&sh, NULL, 0, NULL, &status, &err), &err);
         assert_int_equal(status, 128 + SIGTERM);
         assert_int_equal(descriptors_open(), before);
-        assert_int_equal(waitpid(-1, &status, WNOHANG), -1);           /* no zombie */
+        assert_int_equal(waitpid(-1, &status, WNOHANG), -1); /* no zombie */
         assert_int_equal(errno, ECHILD);
 }
 
@@ -83,7 +87,7 @@ static void test_descriptors(void **state)
         sh.keep_fds = &extra;
         sh.keep_count = 1;
         _cleanup_free_ char *text = output_of(&sh);
-        assert_string_equal(text, "0 1 2 3 300 ");     /* 3 is ls reading the directory */
+        assert_string_equal(text, "0 1 2 3 300 "); /* 3 is ls reading the directory */
         close(extra);
         close(leak);
         struct err err = ERR_INIT;
@@ -108,8 +112,13 @@ static int permute(void *data)
                 if (dup2(files[i], i) < 0)
                         return 2;
         static const char script[] = "text=$(readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2); echo \"$text\" >&3";
-        struct proc_spawn sh = { .path = "/bin/sh", .argv = SHELL(script), .keep_fds = (int[]){ 3 }, .keep_count = 1,
-                                 .stdin_fd = order[0], .stdout_fd = order[1], .stderr_fd = order[2] };
+        struct proc_spawn sh = { .path = "/bin/sh",
+                                 .argv = SHELL(script),
+                                 .keep_fds = (int[]){ 3 },
+                                 .keep_count = 1,
+                                 .stdin_fd = order[0],
+                                 .stdout_fd = order[1],
+                                 .stderr_fd = order[2] };
         int out = memfd_create("out", 0);
         if (out != 3 && (dup2(out, 3) < 0 || close(out) < 0))
                 return 3;
@@ -120,8 +129,8 @@ static int permute(void *data)
         lseek(3, 0, SEEK_SET);
         if (fd_read_full(3, text, sizeof(text) - 1) < 0)
                 return 5;
-        snprintf(expected, sizeof(expected), "/memfd:%c (deleted)\n/memfd:%c (deleted)\n/memfd:%c (deleted)\n", 'a' + order[0],
-                 'a' + order[1], 'a' + order[2]);
+        snprintf(expected, sizeof(expected), "/memfd:%c (deleted)\n/memfd:%c (deleted)\n/memfd:%c (deleted)\n",
+                 'a' + order[0], 'a' + order[1], 'a' + order[2]);
         return strcmp(text, expected) == 0 ? 0 : 6;
 }
 
@@ -133,9 +142,7 @@ static void test_overlapping_stdio(void **state)
         }
 }
 
-static void handler(int signo)
-{
-}
+static void handler(int signo) {}
 
 static void test_clean_signals(void **state)
 {
@@ -147,14 +154,15 @@ static void test_clean_signals(void **state)
         sigemptyset(&mask);
         sigaddset(&mask, SIGTERM);
         sigprocmask(SIG_SETMASK, &mask, NULL);
-        struct proc_spawn sh = shell_spawn(SHELL("grep -E '^Sig(Blk|Ign)' /proc/self/status; readlink /proc/self/fd/0"));
+        struct proc_spawn sh =
+                shell_spawn(SHELL("grep -E '^Sig(Blk|Ign)' /proc/self/status; readlink /proc/self/fd/0"));
         _cleanup_free_ char *text = output_of(&sh);
         assert_string_equal(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n/dev/null\n");
         sigprocmask(SIG_SETMASK, NULL, &after);
         assert_true(sigismember(&after, SIGTERM) == 1 && sigismember(&after, SIGINT) == 0);
         struct sigaction now;
         sigaction(SIGUSR1, NULL, &now);
-        assert_true(now.sa_handler == handler);        /* ours stayed */
+        assert_true(now.sa_handler == handler); /* ours stayed */
         sigemptyset(&before);
         sigprocmask(SIG_SETMASK, &before, NULL);
         signal(SIGPIPE, SIG_DFL);
@@ -163,11 +171,16 @@ static void test_clean_signals(void **state)
 
 static void test_env_and_session(void **state)
 {
-        struct proc_spawn s = { .path = "env", .argv = (char *[]){ (char *)"env", NULL }, .env = (char *[]){ (char *)"ONLY=this", NULL },
-                                .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1 };
+        struct proc_spawn s = { .path = "env",
+                                .argv = (char *[]){ (char *)"env", NULL },
+                                .env = (char *[]){ (char *)"ONLY=this", NULL },
+                                .stdin_fd = -1,
+                                .stdout_fd = -1,
+                                .stderr_fd = -1 };
         _cleanup_free_ char *text = output_of(&s);
         assert_string_equal(text, "ONLY=this\n");
-        struct proc_spawn sh = shell_spawn(SHELL("set -- $(cat /proc/$$/stat); test $6 = $$ && echo leader || echo member"));
+        struct proc_spawn sh =
+                shell_spawn(SHELL("set -- $(cat /proc/$$/stat); test $6 = $$ && echo leader || echo member"));
         _cleanup_free_ char *member = output_of(&sh);
         sh.new_session = true;
         _cleanup_free_ char *leader = output_of(&sh);
@@ -192,7 +205,7 @@ static void test_identity(void **state)
         FAILS(proc_wait_gone(same, 0, &err), &err, ERR_TIMEOUT);
         OK(proc_signal(same, SIGKILL, &err), &err);
         OK(proc_wait_gone(same, -1, &err), &err);
-        assert_false(proc_alive(pid, ticks));                           /* a zombie now */
+        assert_false(proc_alive(pid, ticks)); /* a zombie now */
         FAILS(proc_open(pid, ticks, &err), &err, ERR_NOT_FOUND);
         int status;
         OK(proc_wait(pid, &status, &err), &err);
@@ -218,9 +231,15 @@ static void test_hostile_comm(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_run),               cmocka_unit_test(test_daemon_left_behind), cmocka_unit_test(test_missing_program),
-                cmocka_unit_test(test_descriptors),       cmocka_unit_test(test_overlapping_stdio),  cmocka_unit_test(test_clean_signals),
-                cmocka_unit_test(test_env_and_session),   cmocka_unit_test(test_identity),           cmocka_unit_test(test_hostile_comm),
+                cmocka_unit_test(test_run),
+                cmocka_unit_test(test_daemon_left_behind),
+                cmocka_unit_test(test_missing_program),
+                cmocka_unit_test(test_descriptors),
+                cmocka_unit_test(test_overlapping_stdio),
+                cmocka_unit_test(test_clean_signals),
+                cmocka_unit_test(test_env_and_session),
+                cmocka_unit_test(test_identity),
+                cmocka_unit_test(test_hostile_comm),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,9 +28,21 @@ static void test_in_place(void **state)
 
 static void test_utf8(void **state)
 {
-        static const char *const good[] = { "", "abc", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x90\xb3", "\xf4\x8f\xbf\xbf", "\xef\xbf\xbd" };
-        static const char *const bad[] = { "\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                                           "\xf5\x80\x80\x80", "\xc3", "\xe2\x82", "\xf0\x9f\x90", "a\xff", "\xf0\x80\x80\x80" };
+        static const char *const good[] = {
+                "", "abc", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x90\xb3", "\xf4\x8f\xbf\xbf", "\xef\xbf\xbd"
+        };
+        static const char *const bad[] = { "\x80",
+                                           "\xc0\xaf",
+                                           "\xc1\xbf",
+                                           "\xe0\x80\xaf",
+                                           "\xed\xa0\x80",
+                                           "\xf4\x90\x80\x80",
+                                           "\xf5\x80\x80\x80",
+                                           "\xc3",
+                                           "\xe2\x82",
+                                           "\xf0\x9f\x90",
+                                           "a\xff",
+                                           "\xf0\x80\x80\x80" };
         for (size_t i = 0; i < ELEMENTS(good); i++)
                 assert_true(str_is_utf8(good[i], strlen(good[i])));
         for (size_t i = 0; i < ELEMENTS(bad); i++)
@@ -57,7 +69,7 @@ static void test_vector(void **state)
         assert_null(strv_dup(NULL));
         strv_sort(NULL);
         size_t seen = 0;
-        STRV_FOREACH(s, v)
+        STRV_FOREACH (s, v)
                 seen += strlen(*s);
         assert_int_equal(seen, 201);
 }
@@ -117,8 +129,9 @@ static void test_environment(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_affixes),      cmocka_unit_test(test_in_place), cmocka_unit_test(test_utf8),
-                cmocka_unit_test(test_vector),       cmocka_unit_test(test_split),    cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_affixes),      cmocka_unit_test(test_in_place),
+                cmocka_unit_test(test_utf8),         cmocka_unit_test(test_vector),
+                cmocka_unit_test(test_split),        cmocka_unit_test(test_environment),
                 cmocka_unit_test(test_vector_exact),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,7 @@ static void test_links_stay_inside(void **state)
         assert_int_equal(mkfifoat(dir, "t/fifo", 0600), 0);
         assert_int_equal(symlinkat("keep", dir, "link"), 0);
         OK(tree_remove_at(dir, "t", &err), &err);
-        OK(tree_remove_at(dir, "link", &err), &err);           /* the link goes, not what it names */
+        OK(tree_remove_at(dir, "link", &err), &err); /* the link goes, not what it names */
         assert_false(file_exists_at(dir, "t"));
         assert_true(file_exists_at(dir, "keep/file"));
         scratch_done(path, dir);
@@ -150,12 +150,13 @@ static int remove_as_nobody(void *data)
         if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
                 return 2;
         _cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (mkdirat(dir, "t", 0700) < 0 || mkdirat(dir, "t/closed", 0700) < 0 || mkdirat(dir, "t/closed/sub", 0700) < 0 ||
-            mkdirat(dir, "t/blind", 0700) < 0 || mkdirat(dir, "t/blind/sub", 0700) < 0 ||
-            file_write_at(dir, "t/closed/f", "x", 1, 0600, false, &err) < 0 ||
+        if (mkdirat(dir, "t", 0700) < 0 || mkdirat(dir, "t/closed", 0700) < 0 ||
+            mkdirat(dir, "t/closed/sub", 0700) < 0 || mkdirat(dir, "t/blind", 0700) < 0 ||
+            mkdirat(dir, "t/blind/sub", 0700) < 0 || file_write_at(dir, "t/closed/f", "x", 1, 0600, false, &err) < 0 ||
             file_write_at(dir, "t/blind/f", "x", 1, 0000, false, &err) < 0)
                 return 3;
-        if (fchmodat(dir, "t/closed", 0000, 0) < 0 || fchmodat(dir, "t/blind", 0444, 0) < 0 || fchmodat(dir, "t", 0500, 0) < 0)
+        if (fchmodat(dir, "t/closed", 0000, 0) < 0 || fchmodat(dir, "t/blind", 0444, 0) < 0 ||
+            fchmodat(dir, "t", 0500, 0) < 0)
                 return 4;
         return tree_remove_at(dir, "t", &err) < 0 || file_exists_at(dir, "t") ? 5 : 0;
 }
@@ -221,7 +222,7 @@ static void test_usage(void **state)
         }
         assert_int_equal(symlinkat("/usr", dir, "t/s"), 0);
         OK(tree_usage_at(dir, "t", &linked, &err), &err);
-        assert_true(linked >= one && linked < one + sizeof(data));     /* the directory itself may have grown */
+        assert_true(linked >= one && linked < one + sizeof(data)); /* the directory itself may have grown */
         OK(tree_usage_at(dir, "t/f", &other, &err), &err);
         assert_int_equal(other, sizeof(data));
         scratch_done(path, dir);
@@ -230,9 +231,14 @@ static void test_usage(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_deep),         cmocka_unit_test(test_bushy),        cmocka_unit_test(test_links_stay_inside),
-                cmocka_unit_test(test_odd_names),    cmocka_unit_test(test_many_entries), cmocka_unit_test(test_modes_that_refuse),
-                cmocka_unit_test(test_mounts_stop_it), cmocka_unit_test(test_usage),
+                cmocka_unit_test(test_deep),
+                cmocka_unit_test(test_bushy),
+                cmocka_unit_test(test_links_stay_inside),
+                cmocka_unit_test(test_odd_names),
+                cmocka_unit_test(test_many_entries),
+                cmocka_unit_test(test_modes_that_refuse),
+                cmocka_unit_test(test_mounts_stop_it),
+                cmocka_unit_test(test_usage),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,18 +17,18 @@
 #include "base/mem.h"
 
 /* Success, else the error's message fails the test. */
-#define OK(call, err) \
-        do { \
-                if ((call) < 0) \
-                        fail_msg("%s: %s", #call, (err)->msg); \
+#define OK(call, err)                                                                                                  \
+        do {                                                                                                           \
+                if ((call) < 0)                                                                                        \
+                        fail_msg("%s: %s", #call, (err)->msg);                                                         \
         } while (0)
 
-#define FAILS(call, err, expected) \
-        do { \
-                err_clear(err); \
-                assert_int_equal((call), -1); \
-                assert_int_equal((err)->kind, (expected)); \
-                assert_true((err)->msg[0] != '\0'); \
+#define FAILS(call, err, expected)                                                                                     \
+        do {                                                                                                           \
+                err_clear(err);                                                                                        \
+                assert_int_equal((call), -1);                                                                          \
+                assert_int_equal((err)->kind, (expected));                                                             \
+                assert_true((err)->msg[0] != '\0');                                                                    \
         } while (0)
 
 /* A new directory below TMPDIR, opened; *ret_path on the heap. */
