@@ -51,6 +51,8 @@ int descriptor_from_json(const json_t *o, const struct jpath *path, struct descr
             json_get_string(o, path, "artifactType", false, &d.artifact_type, err) < 0 ||
             platform_get(o, path, &d.platform, err) < 0)
                 return -1;
+        if (*d.media_type == '\0')
+                return json_err(path, "mediaType", err, "is empty");
         if (!digest_valid(d.digest))
                 return json_err(path, "digest", err, "\"%.140s\" is no sha256 or sha512 digest", d.digest);
         if (d.size < 0)

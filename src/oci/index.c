@@ -63,7 +63,7 @@ char *image_index_format(const struct image_index *x)
 /* Attestations and other companions lie in an index beside the images they speak of. */
 static bool is_companion(const struct descriptor *d)
 {
-        if (d->artifact_type || strv_env_get(d->annotations, "vnd.docker.reference.type"))
+        if (!str_empty(d->artifact_type) || strv_env_get(d->annotations, "vnd.docker.reference.type"))
                 return true;
         return str_eq(d->platform.os, "unknown") || str_eq(d->platform.architecture, "unknown");
 }

@@ -182,14 +182,22 @@ int platform_match(const struct platform *want, const struct platform *have)
         return variant_match(want->architecture, want->variant, have->variant);
 }
 
+/* An empty string is an absent one: "" must not pass for the name of a system. */
+static int word_get(const json_t *o, const struct jpath *path, const char *key, char **ret, struct err *err)
+{
+        if (json_get_string(o, path, key, false, ret, err) < 0)
+                return -1;
+        if (*ret && **ret == '\0')
+                str_replace(ret, NULL);
+        return 0;
+}
+
 int platform_from_json(const json_t *o, const struct jpath *path, struct platform *ret, struct err *err)
 {
         _cleanup_platform_ struct platform p = { 0 };
 
-        if (json_get_string(o, path, "architecture", false, &p.architecture, err) < 0 ||
-            json_get_string(o, path, "os", false, &p.os, err) < 0 ||
-            json_get_string(o, path, "os.version", false, &p.os_version, err) < 0 ||
-            json_get_string(o, path, "variant", false, &p.variant, err) < 0)
+        if (word_get(o, path, "architecture", &p.architecture, err) < 0 || word_get(o, path, "os", &p.os, err) < 0 ||
+            word_get(o, path, "os.version", &p.os_version, err) < 0 || word_get(o, path, "variant", &p.variant, err) < 0)
                 return -1;
         *ret = p;
         p = (struct platform){ 0 };

@@ -87,6 +87,7 @@ static void test_manifest_hostile(void **state)
         refuse("{\"schemaVersion\":2," CONFIG ",\"layers\":[7]}", NULL, ERR_INVALID, "layers[0]");
         refuse("{\"schemaVersion\":2,\"config\":[],\"layers\":[]}", NULL, ERR_INVALID, "config: expected an object");
         refuse("{\"schemaVersion\":2," CONFIG ",\"layers\":[],\"manifests\":[]}", NULL, ERR_INVALID, "manifests");
+        refuse(HEAD CONFIG ",\"layers\":[" DESC("", "1") "]}", NULL, ERR_INVALID, "layers[0].mediaType: is empty");
         refuse(HEAD CONFIG ",\"layers\":[" DESC("x", "-1") "]}", NULL, ERR_INVALID, "layers[0].size");
         refuse(HEAD CONFIG ",\"layers\":[" DESC("x", "\"1\"") "]}", NULL, ERR_INVALID, "layers[0].size");
         refuse(HEAD CONFIG ",\"layers\":[" DESC("x", "1.5") "]}", NULL, ERR_INVALID, "layers[0].size");
@@ -156,6 +157,7 @@ static void test_index_choose(void **state)
         assert_int_equal(chosen(FULL_INDEX, "linux/s390x"), '-');
         assert_int_equal(chosen(FULL_INDEX, "unknown/unknown"), '-');
         assert_int_equal(chosen(INDEX(""), "linux/amd64"), '-');
+        assert_int_equal(chosen(INDEX(ENTRY("6", "", "", "")), "linux/amd64"), '6');
         assert_int_equal(chosen(INDEX(DESC(MEDIA_OCI_MANIFEST, "1")), "linux/amd64"), '0');
         assert_int_equal(chosen(INDEX(DESC(MEDIA_OCI_MANIFEST, "1") "," ENTRY("4", "linux", "amd64", "")), "linux/arm64"), '-');
 }
