@@ -40,6 +40,8 @@ char **words_split_quoted(const char *text, char escape);
 char **words_split_plain(const char *text);
 /* Takes the leading "--flag" words off; returns where the rest begins. */
 const char *words_take_flags(const char *text, char ***flags);
+/* The text quoted so that expansion gives it back as it is. Heap. */
+char *words_protect(const char *text);
 /* 1: a JSON array of strings, in *ret; 0: something else; -1: an array with other things in it. */
 int words_from_json(const char *text, char ***ret, struct err *err);
 

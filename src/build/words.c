@@ -93,6 +93,21 @@ const char *words_take_flags(const char *text, char ***flags)
         }
 }
 
+char *words_protect(const char *text)
+{
+        /* At most "'" becomes "'\"'\"'", and two around all. */
+        char *quoted = xmalloc(strlen(text) * 5 + 3), *p = quoted;
+        *p++ = '\'';
+        for (; *text; text++) {
+                if (*text == '\'')
+                        p = mempcpy(p, "'\"'\"", 4);
+                *p++ = *text;
+        }
+        *p++ = '\'';
+        *p = '\0';
+        return quoted;
+}
+
 int words_from_json(const char *text, char ***ret, struct err *err)
 {
         while (is_blank(*text))
