@@ -4,6 +4,7 @@
 #define TARE_IMAGE_ARCHIVE_H
 
 #include "image/images.h"
+#include "storage/layer.h"
 
 enum archive_format { ARCHIVE_DOCKER, ARCHIVE_OCI };   /* DOCKER also holds index.json/oci-layout, readable as both */
 int image_save(struct db *db, struct storage *st, char *const *names, enum archive_format format, int out_fd, struct err *err);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "image/images.h"
+#include "storage/layer.h"
 #include "registry/client.h"
 
 enum transfer_state { TRANSFER_WAITING, TRANSFER_EXISTS, TRANSFER_DOWNLOADING, TRANSFER_EXTRACTING, TRANSFER_PULLED,
