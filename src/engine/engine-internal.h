@@ -24,15 +24,18 @@ int container_row_delete(struct engine *e, const char *id, struct err *err);
 bool container_uses_image(void *data, const char *image_id, char ret_container[65]);
 
 /* --- run directory (run_dir.c) --- */
-/* RUN/containers/<id>, made when missing; returns an O_PATH-free directory descriptor. */
-int run_dir_make(struct engine *e, const char *id, struct err *err);
-/* As it is; ERR_NOT_FOUND. */
-int run_dir_open(struct engine *e, const char *id, struct err *err);
-char *run_dir_path(const struct engine *e, const char *id);
-/* One verb at a time on a container: an flock on RUN/locks/<id>. Returns a descriptor to close. */
+/* RUN/containers/<id>, made when missing, opened and flock'd: one verb at a time on a container. Returns the folder's descriptor; closing it
+ * unlocks. */
 int container_lock(struct engine *e, const char *id, struct err *err);
-/* ROOT/containers/<id>: logs and what outlives a reboot; made when missing. Heap path. */
+/* As it is, not locked; ERR_NOT_FOUND. */
+int run_dir_open(struct engine *e, const char *id, struct err *err);
+int run_dir_remove(struct engine *e, const char *id, struct err *err);
+char *run_dir_path(const struct engine *e, const char *id);
+/* ROOT/containers/<id>: logs and what outlives a reboot. Heap path. */
 char *container_dir_path(const struct engine *e, const char *id);
+/* monitor.pid is locked for as long as somebody cares for the container: its monitor, or who will start it again. */
+bool monitor_alive(int run_dir_fd);
+int monitor_lock(int run_dir_fd, struct err *err);
 
 /* --- state (state.c) --- */
 /* Puts run-time state over the row's: reads status.json, checks that monitor and init are who they were. *ret_stale is set when a finish is
