@@ -45,31 +45,13 @@ static inline bool container_is_running(const struct container *c)
 {
         return c->status.state == STATE_RUNNING || c->status.state == STATE_PAUSED || c->status.state == STATE_RESTARTING;
 }
+/* Refreshes, and finishes what is stale unless another process is at it. */
+int container_repair(struct engine *e, struct container *c, struct err *err);
 /* container_load for a caller that holds the container's lock, by full id. */
 int container_load_locked(struct engine *e, const char *id, struct container *ret, struct err *err);
 /* container_finish for a caller that holds the lock. */
 int container_finish_locked(struct engine *e, struct container *c, struct err *err);
 char *container_cgroup_path(const struct container *c);
-
-/* --- from definition to running (spec.c and friends) --- */
-struct start_plan {
-        struct oci_spec spec;
-        struct oci_mount rootfs;
-        struct network network;                        /* id NULL: no network of ours */
-        int *port_fds;
-        size_t port_fd_count;
-        char *log_path;
-        int netns_of;                                  /* descriptor of a joined namespace, -1 */
-};
-void start_plan_done(struct start_plan *p);
-/* Everything the runtime needs, from the definition. run_dir: where hosts, hostname and resolv.conf are written. */
-int start_plan_make(struct engine *e, struct container *c, int run_dir_fd, struct start_plan *ret, struct err *err);
-int spec_add_resources(const struct container_config *c, struct oci_spec *spec, struct err *err);
-int spec_add_security(struct engine *e, const struct container *c, struct oci_spec *spec, struct err *err);
-int spec_add_mounts(struct engine *e, const struct container *c, int root_fd, struct oci_spec *spec, struct err *err);
-int spec_add_namespaces(struct engine *e, const struct container *c, struct oci_spec *spec, struct err *err);
-int spec_add_process(struct engine *e, const struct container *c, int root_fd, struct oci_spec *spec, struct err *err);
-int spec_add_devices(const struct container_config *c, struct oci_spec *spec, struct err *err);
 
 /* --- names (names.c) --- */
 /* "adjective_surname"; attempt > 0 appends digits. Heap. */
