@@ -66,6 +66,9 @@ char *volume_path(const struct engine *e, const char *name);
 /* Copies what the image has at the target into a fresh volume (docker's rule), once. */
 int volume_populate(struct engine *e, const char *name, int root_fd, const char *target, struct err *err);
 
+enum restart_kind { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART_UNLESS_STOPPED };
+/* "on-failure:3"; *ret_max 0: no limit. */
+int restart_policy_parse(const char *text, enum restart_kind *ret_kind, uint32_t *ret_max, struct err *err);
 int signal_parse(const char *text, struct err *err);   /* "KILL", "SIGKILL", "9"; -1 */
 
 #endif
