@@ -49,8 +49,12 @@ static inline bool container_is_running(const struct container *c)
 int container_repair(struct engine *e, struct container *c, struct err *err);
 /* container_load for a caller that holds the container's lock, by full id. */
 int container_load_locked(struct engine *e, const char *id, struct container *ret, struct err *err);
-/* container_finish for a caller that holds the lock. */
+/* container_finish for a caller that holds the lock, and will start it again or remove the run directory. c->status is the last word. */
 int container_finish_locked(struct engine *e, struct container *c, struct err *err);
+/* Root, logs, run directory, leases, row: all of it. volumes: anonymous ones too. */
+int container_destroy(struct engine *e, struct container *c, bool volumes, struct err *err);
+/* Finishes a container whose end was seen and starts it once more, counting. */
+int container_start_again(struct engine *e, const char *id, const struct container_start *how, struct err *err);
 char *container_cgroup_path(const struct container *c);
 
 /* --- names (names.c) --- */
@@ -61,7 +65,7 @@ bool container_name_valid(const char *name);
 /* --- volumes --- */
 /* Takes the container's volumes in the caller's transaction: creates anonymous ones, writes their names into the mounts' sources. */
 int volumes_claim(struct engine *e, struct container *c, struct err *err);
-int volumes_unclaim(struct engine *e, const char *container, bool remove_anonymous, struct err *err);
+int volumes_unclaim(struct engine *e, const struct container *c, bool remove_anonymous, struct err *err);
 char *volume_path(const struct engine *e, const char *name);
 /* Copies what the image has at the target into a fresh volume (docker's rule), once. */
 int volume_populate(struct engine *e, const char *name, int root_fd, const char *target, struct err *err);

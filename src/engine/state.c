@@ -91,7 +91,9 @@ int container_repair(struct engine *e, struct container *c, struct err *err)
         snprintf(id, sizeof(id), "%s", c->id);
         container_done(c);
         container_config_init(&c->config);
-        return container_load_locked(e, id, c, err);
+        if (container_load_locked(e, id, c, err) < 0)
+                return -1;
+        return container_is_running(c) ? 0 : run_dir_remove(e, id, err);
 }
 
 int container_load(struct engine *e, const char *name, struct container *ret, struct err *err)

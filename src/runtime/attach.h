@@ -74,7 +74,7 @@ struct monitor_options {
         int console_fd;                /* or the pty master */
         int client_fd;                 /* a connected socket of the client that started us: its attach session; -1 */
         int listen_fd;                 /* attach.sock, bound and listening already; -1 */
-        int ready_fd;                  /* one byte is written here when the monitor is up; -1 */
+        int lock_fd;                   /* monitor.pid, flock'd already: kept open for life; -1: the monitor locks it itself */
         bool open_stdin, stdin_once;   /* docker's OpenStdin, StdinOnce */
         char *log_driver;              /* "json-file", "none" */
         char *log_path;
@@ -83,9 +83,8 @@ struct monitor_options {
         char *restart;                 /* "no", "on-failure:5", "always", "unless-stopped" */
         uint32_t restarts;             /* so far */
         bool auto_remove;
-        char *cleanup_program;         /* spawned with `container cleanup ID` (and `container restart-exited ID` by policy) when no client does it */
+        char *cleanup_program;         /* spawned as `tare container exited ID` after the exit, when no client does it */
         char *cgroup_path;             /* to tell an OOM kill from another SIGKILL */
-        bool is_exec;                  /* holds an exec session: no log, no restart, exit code into status.json */
         int port_fds_first, port_fds_count;   /* sockets that reserve published host ports, held until exit */
 };
 void monitor_options_init(struct monitor_options *o);

@@ -22,7 +22,7 @@ static const struct option_row {
         O("console-fd", OPTION_INT, console_fd),
         O("client-fd", OPTION_INT, client_fd),
         O("listen-fd", OPTION_INT, listen_fd),
-        O("ready-fd", OPTION_INT, ready_fd),
+        O("lock-fd", OPTION_INT, lock_fd),
         O("open-stdin", OPTION_BOOL, open_stdin),
         O("stdin-once", OPTION_BOOL, stdin_once),
         O("log-driver", OPTION_TEXT, log_driver),
@@ -34,7 +34,6 @@ static const struct option_row {
         O("auto-remove", OPTION_BOOL, auto_remove),
         O("cleanup-program", OPTION_TEXT, cleanup_program),
         O("cgroup-path", OPTION_TEXT, cgroup_path),
-        O("exec", OPTION_BOOL, is_exec),
         O("port-fds-first", OPTION_INT, port_fds_first),
         O("port-fds-count", OPTION_INT, port_fds_count),
 #undef O
@@ -45,7 +44,7 @@ _Static_assert(sizeof(pid_t) == sizeof(int), "pids are in the table as int");
 void monitor_options_init(struct monitor_options *o)
 {
         *o = (struct monitor_options){ .out_fd = -1, .err_fd = -1, .in_fd = -1, .console_fd = -1, .client_fd = -1,
-                                       .listen_fd = -1, .ready_fd = -1, .port_fds_first = -1 };
+                                       .listen_fd = -1, .lock_fd = -1, .port_fds_first = -1 };
 }
 
 /* The value as text on the heap, NULL for a missing string. */

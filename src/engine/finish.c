@@ -1,0 +1,157 @@
+/* What remains to be done when a container's process has ended: cgroup, network, leases, the last word; or everything, for --rm.
+ * Every step may have been done before by somebody who was killed in between. */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "engine/engine-internal.h"
+#include "runtime/cgroup.h"
+
+/* An init whose monitor was killed lives on until here. */
+static int processes_end(struct engine *e, struct container *c, struct err *err)
+{
+        struct err ignored = ERR_INIT;
+        _cleanup_free_ char *path = container_cgroup_path(c);
+        _cleanup_(cgroup_freep) struct cgroup *group = NULL;
+        if (c->status.pid > 0) {
+                _cleanup_close_ int pidfd = proc_open(c->status.pid, c->status.start_ticks, &ignored);
+                if (pidfd >= 0 && proc_signal(pidfd, 9, &ignored) == 0)
+                        proc_wait_gone(pidfd, 10000, &ignored);
+        }
+        if (cgroup_open(path, &group, &ignored) < 0)
+                return 0;
+        return cgroup_remove(group, err);
+}
+
+static int network_end(struct engine *e, const struct container *c, struct err *err)
+{
+        _cleanup_network_ struct network network = { 0 };
+        struct err ignored = ERR_INIT;
+        if (!c->endpoint.container[0] || c->endpoint.port_count == 0)
+                return 0;
+        const char *mode = c->config.network_mode;
+        bool standard = str_empty(mode) || str_eq(mode, "bridge") || str_eq(mode, "default");
+        if ((standard ? network_default(engine_db(e), &network, &ignored) : network_find(engine_db(e), mode, &network, &ignored)) < 0)
+                return 0;
+        return network_detach(&network, &c->endpoint, err);
+}
+
+static int row_end(struct engine *e, const struct container *c, struct err *err)
+{
+        if (db_begin(engine_db(e), false, err) < 0)
+                return -1;
+        _cleanup_rollback_ struct db *tx = engine_db(e);
+        if (c->endpoint.container[0] && network_release(tx, c->id, err) < 0)
+                return -1;
+        if (container_row_finish(e, c->id, &c->status, err) < 0)
+                return -1;
+        return db_commit(tx, err);
+}
+
+int container_finish_locked(struct engine *e, struct container *c, struct err *err)
+{
+        if (processes_end(e, c, err) < 0 || network_end(e, c, err) < 0)
+                return err_add(err, "container %.12s", c->id);
+        if (c->config.auto_remove)
+                return container_destroy(e, c, true, err);
+        c->status.pid = 0;
+        return row_end(e, c, err);
+}
+
+int container_destroy(struct engine *e, struct container *c, bool volumes, struct err *err)
+{
+        struct storage *st;
+        _cleanup_free_ char *dir = container_dir_path(e, c->id);
+        if (engine_storage(e, &st, err) < 0 || root_remove(st->snapshots, c->id, err) < 0 || tree_remove_at(AT_FDCWD, dir, err) < 0 ||
+            run_dir_remove(e, c->id, err) < 0 || db_begin(engine_db(e), false, err) < 0)
+                return -1;
+        _cleanup_rollback_ struct db *tx = engine_db(e);
+        if ((c->endpoint.container[0] && network_release(tx, c->id, err) < 0) || container_row_delete(e, c->id, err) < 0 ||
+            volumes_unclaim(e, c, volumes, err) < 0)
+                return -1;
+        return db_commit(tx, err);
+}
+
+int container_finish(struct engine *e, const char *id, struct err *err)
+{
+        bool stale;
+        _cleanup_container_ struct container c = { 0 };
+        container_config_init(&c.config);
+        _cleanup_close_ int lock = container_lock(e, id, err);
+        if (lock < 0)
+                return -1;
+        struct err missing = ERR_INIT;
+        if (container_row_load(e, id, &c, &missing) < 0) {
+                if (missing.kind != ERR_NOT_FOUND)
+                        return err_set(err, missing.kind, "%s", missing.msg);
+                return run_dir_remove(e, id, err);      /* somebody was faster */
+        }
+        if (c.status.state != STATE_RUNNING)
+                return run_dir_remove(e, id, err);
+        if (container_state_refresh(e, &c, &stale, err) < 0)
+                return -1;
+        /* its monitor may still be waiting for our word; its init may not be running */
+        if (!stale && c.status.state != STATE_EXITED)
+                return 0;
+        if (container_finish_locked(e, &c, err) < 0)
+                return -1;
+        return run_dir_remove(e, id, err);
+}
+
+/* Milliseconds before the n-th restart: 100 ms doubled each time, at most a minute, as docker does. */
+static int64_t back_off(uint32_t restarts)
+{
+        return restarts > 9 ? 60000 : (int64_t)100 << restarts;
+}
+
+static bool restart_wanted(const struct container *c)
+{
+        enum restart_kind kind;
+        uint32_t max = 0;
+        struct err ignored = ERR_INIT;
+        if (restart_policy_parse(c->config.restart_policy, &kind, &max, &ignored) < 0 || c->stopped_by_user)
+                return false;
+        if (kind == RESTART_ON_FAILURE)
+                return c->status.exit_code != 0 && (max == 0 || c->status.restarts < max);
+        return kind != RESTART_NO;
+}
+
+/* Holds monitor.pid's lock so that others see a container that is being cared for; false when it was stopped meanwhile. */
+static bool restart_wait(struct engine *e, struct container *c, int run_dir, struct err *err)
+{
+        _cleanup_close_ int care = monitor_lock(run_dir, err);
+        struct container_status status = c->status;
+        status.state = STATE_RESTARTING;
+        status.pid = 0;
+        if (care < 0 || container_status_write(run_dir, &status, err) < 0)
+                return false;
+        int64_t ran = c->status.finished - c->status.started;
+        for (int64_t left = back_off(ran > 10000000000 ? 0 : c->status.restarts); left > 0; left -= 50) {
+                usleep(left > 50 ? 50000 : (useconds_t)left * 1000);
+                if (faccessat(run_dir, "stop", F_OK, 0) == 0)
+                        return false;
+        }
+        return true;
+}
+
+int container_exited(struct engine *e, const char *id, struct err *err)
+{
+        _cleanup_container_ struct container c = { 0 };
+        container_config_init(&c.config);
+        struct container_start how = { 0 };
+        bool stale;
+        if (container_row_load(e, id, &c, err) < 0)
+                return err->kind == ERR_NOT_FOUND ? 0 : -1;
+        if (container_state_refresh(e, &c, &stale, err) < 0)
+                return -1;
+        _cleanup_close_ int run_dir = run_dir_open(e, id, err);
+        if (run_dir < 0 || c.status.state != STATE_EXITED || !restart_wanted(&c))
+                return container_finish(e, id, err);
+        if (!restart_wait(e, &c, run_dir, err))
+                return container_finish(e, id, err);
+        return container_start_again(e, id, &how, err);
+}
