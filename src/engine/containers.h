@@ -67,7 +67,9 @@ int container_run(struct engine *e, struct container_config *config, const char 
 /* After init has ended: takes down network, cgroup and run directory, writes the last word to the database, or removes everything when
  * auto_remove. Idempotent; called by the attached client, by the monitor's cleanup program, or by whoever finds a dead container. */
 int container_finish(struct engine *e, const char *id, struct err *err);
-/* Stop signal, then SIGKILL after timeout (s; -1: the container's, else 10). Returns when it has ended and is cleaned up. */
+/* Stop signal, then SIGKILL after timeout (s; -1: never; CONTAINER_STOP_DEFAULT: the container's, else 10). Returns when it has ended and is
+ * cleaned up. */
+#define CONTAINER_STOP_DEFAULT (-2)
 int container_stop(struct engine *e, const char *name, int64_t timeout, const char *signal, struct err *err);
 int container_kill(struct engine *e, const char *name, const char *signal, struct err *err);
 int container_restart(struct engine *e, const char *name, int64_t timeout, struct err *err);

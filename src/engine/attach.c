@@ -1,0 +1,120 @@
+/* Sessions with a running container's monitor; waiting is a session without streams. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "engine/engine-internal.h"
+
+static int session_open(struct engine *e, const char *id, bool want_stdin, bool output, struct err *err)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        char folder[FD_PATH_SIZE];
+        _cleanup_close_ int run_dir = run_dir_open(e, id, err);
+        if (run_dir < 0)
+                return -1;
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/attach.sock", fd_path(run_dir, folder));
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return err_sys(err, "socket");
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return err_sys(err, "cannot reach the monitor of container %.12s", id);
+        struct attach_hello hello = { .magic = ATTACH_MAGIC, .stdin_ = want_stdin, .stdout_ = output, .stderr_ = output };
+        if (fd_write_full(fd, &hello, sizeof(hello)) < 0)
+                return err_sys(err, "attach");
+        return TAKE_FD(fd);
+}
+
+int container_attach(struct engine *e, const char *name, bool want_stdin, int *ret_client, struct err *err)
+{
+        _cleanup_container_ struct container c = { 0 };
+        container_config_init(&c.config);
+        if (container_load(e, name, &c, err) < 0)
+                return -1;
+        if (c.status.state == STATE_PAUSED)
+                return err_set(err, ERR_CONFLICT, "You cannot attach to a paused container, unpause it first");
+        if (c.status.state != STATE_RUNNING)
+                return err_set(err, ERR_CONFLICT, "You cannot attach to a stopped container, start it first");
+        int fd = session_open(e, c.id, want_stdin, true, err);
+        if (fd < 0)
+                return -1;
+        *ret_client = fd;
+        return 0;
+}
+
+/* 1 with the status, 0 when the monitor went away without a word. */
+static int read_exit(int fd, int32_t *ret_status, struct err *err)
+{
+        uint8_t header[ATTACH_HEADER], payload[ATTACH_PAYLOAD_MAX];
+        enum attach_frame type;
+        uint32_t len;
+        while (fd_read_full(fd, header, sizeof(header)) == (ssize_t)sizeof(header)) {
+                if (attach_parse(header, &type, &len, err) < 0)
+                        return -1;
+                if (fd_read_full(fd, payload, len) != (ssize_t)len)
+                        return 0;
+                if (type == ATTACH_EXIT && len == 4) {
+                        *ret_status = (int32_t)((uint32_t)payload[0] << 24 | (uint32_t)payload[1] << 16 | (uint32_t)payload[2] << 8 | payload[3]);
+                        return 1;
+                }
+        }
+        return 0;
+}
+
+/* Until nobody cares for the container any more: its cleanup is done or owed. */
+static void wait_cleaned(struct engine *e, const char *id)
+{
+        struct err ignored = ERR_INIT;
+        for (unsigned tries = 0; tries < 2000; tries++) {
+                _cleanup_close_ int run_dir = run_dir_open(e, id, &ignored);
+                if (run_dir < 0 || !monitor_alive(run_dir))
+                        return;
+                poll(NULL, 0, 5);
+        }
+}
+
+static int wait_removed(struct engine *e, const char *id, struct err *err)
+{
+        for (;;) {
+                char found[65];
+                struct err missing = ERR_INIT;
+                if (container_resolve(e, id, found, &missing) < 0)
+                        return missing.kind == ERR_NOT_FOUND ? 0 : err_set(err, missing.kind, "%s", missing.msg);
+                poll(NULL, 0, 20);
+        }
+}
+
+int container_wait(struct engine *e, const char *name, const char *condition, int32_t *ret_status, struct err *err)
+{
+        char id[65];
+        bool next = str_eq(condition, "next-exit"), removed = str_eq(condition, "removed");
+        if (!str_empty(condition) && !next && !removed && !str_eq(condition, "not-running"))
+                return err_set(err, ERR_INVALID, "invalid condition: \"%s\"", condition);
+        if (container_resolve(e, name, id, err) < 0)
+                return -1;
+        for (;;) {
+                struct err ignored = ERR_INIT;
+                int32_t status = 0;
+                int seen = 0;
+                _cleanup_close_ int fd = session_open(e, id, false, false, &ignored);
+                if (fd >= 0 && (seen = read_exit(fd, &status, err)) < 0)
+                        return -1;
+                _cleanup_container_ struct container c = { 0 };
+                container_config_init(&c.config);
+                if (!seen && container_load(e, id, &c, err) < 0)
+                        return -1;
+                if (seen || (!container_is_running(&c) && !next)) {
+                        *ret_status = seen ? status : c.status.exit_code;
+                        if (removed)
+                                return wait_removed(e, id, err);
+                        wait_cleaned(e, id);
+                        return 0;
+                }
+                poll(NULL, 0, 20);
+        }
+}

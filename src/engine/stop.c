@@ -1,0 +1,137 @@
+/* Signals to a container's init: kill, stop, pause; and what ends it for good. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/proc.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "engine/engine-internal.h"
+#include "runtime/cgroup.h"
+
+static int load(struct engine *e, const char *name, struct container *c, struct err *err)
+{
+        container_config_init(&c->config);
+        return container_load(e, name, c, err);
+}
+
+static int thaw(const struct container *c, struct err *err)
+{
+        _cleanup_free_ char *path = container_cgroup_path(c);
+        _cleanup_(cgroup_freep) struct cgroup *group = NULL;
+        return cgroup_open(path, &group, err) < 0 ? -1 : cgroup_freeze(group, false, err);
+}
+
+/* A v1-frozen task takes SIGKILL only once it is thawed. */
+static int init_signal(struct container *c, int signo, struct err *err)
+{
+        _cleanup_close_ int pidfd = proc_open(c->status.pid, c->status.start_ticks, err);
+        if (pidfd < 0)
+                return err->kind == ERR_NOT_FOUND ? 0 : -1;
+        if (proc_signal(pidfd, signo, err) < 0)
+                return err->sys == ESRCH ? 0 : -1;
+        return signo == SIGKILL && c->status.state == STATE_PAUSED ? thaw(c, err) : 0;
+}
+
+int container_kill(struct engine *e, const char *name, const char *signal, struct err *err)
+{
+        _cleanup_container_ struct container c = { 0 };
+        int signo = signal_parse(str_empty(signal) ? "KILL" : signal, err);
+        if (signo < 0 || load(e, name, &c, err) < 0)
+                return -1;
+        if (!container_is_running(&c))
+                return err_set(err, ERR_CONFLICT, "Cannot kill container: %s: Container %s is not running", name, c.id);
+        if (signo == SIGKILL && container_row_set_stopped(e, c.id, true, err) < 0)
+                return -1;
+        return init_signal(&c, signo, err);
+}
+
+/* The marker ends a restart's back-off. */
+static void stop_mark(struct engine *e, const char *id)
+{
+        struct err ignored = ERR_INIT;
+        _cleanup_close_ int run_dir = run_dir_open(e, id, &ignored);
+        _cleanup_close_ int fd = run_dir >= 0 ? openat(run_dir, "stop", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+}
+
+static int init_wait(struct container *c, int64_t timeout_ms, struct err *err)
+{
+        if (c->status.pid <= 0)
+                return 0;
+        _cleanup_close_ int pidfd = proc_open(c->status.pid, c->status.start_ticks, err);
+        if (pidfd < 0)
+                return err->kind == ERR_NOT_FOUND ? 0 : -1;
+        return proc_wait_gone(pidfd, timeout_ms > INT32_MAX ? -1 : (int)timeout_ms, err);
+}
+
+static int init_end(struct container *c, int64_t timeout, int signo, struct err *err)
+{
+        if (c->status.state == STATE_RESTARTING)
+                return 0;
+        if (c->status.state == STATE_PAUSED && thaw(c, err) < 0)
+                return -1;
+        if (init_signal(c, signo, err) < 0)
+                return -1;
+        struct err late = ERR_INIT;
+        if (timeout < 0) {
+                if (init_wait(c, INT64_MAX, err) < 0)
+                        return -1;
+        } else if (init_wait(c, timeout * 1000, &late) == 0) {
+                return 0;
+        }
+        return init_signal(c, SIGKILL, err) < 0 ? -1 : init_wait(c, INT64_MAX, err);
+}
+
+int container_stop(struct engine *e, const char *name, int64_t timeout, const char *signal, struct err *err)
+{
+        int32_t status;
+        _cleanup_container_ struct container c = { 0 };
+        if (load(e, name, &c, err) < 0)
+                return -1;
+        if (!container_is_running(&c))
+                return 0;
+        const char *text = !str_empty(signal) ? signal : !str_empty(c.config.stop_signal) ? c.config.stop_signal : "TERM";
+        int signo = signal_parse(text, err);
+        if (signo < 0 || container_row_set_stopped(e, c.id, true, err) < 0)
+                return -1;
+        stop_mark(e, c.id);
+        int64_t grace = timeout != CONTAINER_STOP_DEFAULT ? timeout : c.config.stop_timeout >= 0 ? c.config.stop_timeout : 10;
+        if (init_end(&c, grace, signo, err) < 0)
+                return err_add(err, "Cannot stop container %s", name);
+        struct err gone = ERR_INIT;
+        if (container_wait(e, c.id, NULL, &status, &gone) < 0)
+                return gone.kind == ERR_NOT_FOUND ? 0 : err_set(err, gone.kind, "%s", gone.msg);
+        return container_finish(e, c.id, err);
+}
+
+int container_restart(struct engine *e, const char *name, int64_t timeout, struct err *err)
+{
+        struct container_start how = { 0 };
+        char id[65];
+        if (container_resolve(e, name, id, err) < 0 || container_stop(e, id, timeout, NULL, err) < 0)
+                return -1;
+        return container_start(e, id, &how, NULL, err);
+}
+
+int container_pause(struct engine *e, const char *name, bool pause, struct err *err)
+{
+        _cleanup_container_ struct container c = { 0 };
+        if (load(e, name, &c, err) < 0)
+                return -1;
+        if (!container_is_running(&c))
+                return err_set(err, ERR_CONFLICT, "Container %s is not running", c.id);
+        if (pause == (c.status.state == STATE_PAUSED))
+                return err_set(err, ERR_CONFLICT, "Container %s is %s paused", c.id, pause ? "already" : "not");
+        _cleanup_free_ char *path = container_cgroup_path(&c);
+        _cleanup_(cgroup_freep) struct cgroup *group = NULL;
+        _cleanup_close_ int run_dir = run_dir_open(e, c.id, err);
+        if (run_dir < 0 || cgroup_open(path, &group, err) < 0 || cgroup_freeze(group, pause, err) < 0)
+                return -1;
+        if (!pause) {
+                unlinkat(run_dir, "paused", 0);
+                return 0;
+        }
+        return file_write_at(run_dir, "paused", "", 0, 0600, false, err);
+}
