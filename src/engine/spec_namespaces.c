@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "engine/engine-internal.h"
+#include "engine/spec-internal.h"
 
 /* /proc/PID/ns/KIND of another running container */
 static int join_container(struct engine *e, const char *name, const char *kind, struct oci_namespace *ns, struct err *err)

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "engine/engine-internal.h"
+#include "engine/spec-internal.h"
 #include "runtime/container.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

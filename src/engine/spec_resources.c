@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "engine/engine-internal.h"
+#include "engine/spec-internal.h"
 
 static void memory_limits(const struct container_config *c, struct oci_resources *r)
 {

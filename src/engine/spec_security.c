@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "engine/engine-internal.h"
+#include "engine/spec-internal.h"
 #include "runtime/security.h"
 
 struct security {
