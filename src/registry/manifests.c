@@ -102,13 +102,28 @@ static int referrer_put(struct call *c, const json_t *document, const char *type
         return entry_put(&c->service->store, c->repository, folder, digest_hex(digest), text, err);
 }
 
+/* Under the digest it was put by, of whatever algorithm; sha256 where it came by tag. */
+static int bytes_store(struct call *c, char ret_digest[DIGEST_SIZE], struct err *err)
+{
+        struct blobs *blobs = c->service->store.blobs;
+        _cleanup_(ingest_freep) struct ingest *in = NULL;
+        const char *bytes = c->body.data ? c->body.data : "";
+
+        if (!digest_valid(c->reference) || str_starts(c->reference, "sha256:"))
+                return blob_put(blobs, bytes, c->body.len, ret_digest, err);
+        if (blob_begin(blobs, c->reference, c->body.len, &in, NULL, err) < 0 || ingest_restart(in, err) < 0 ||
+            ingest_write(in, bytes, c->body.len, err) < 0)
+                return -1;
+        return ingest_commit(in, ret_digest, NULL, err);
+}
+
 /* Bytes first, names after: whoever finds a name finds what it names. */
 static int manifest_store(struct call *c, const json_t *document, const char *type, const char *subject, char ret_digest[DIGEST_SIZE],
                           struct err *err)
 {
         struct store *s = &c->service->store;
 
-        if (blob_put(s->blobs, c->body.data ? c->body.data : "", c->body.len, ret_digest, err) < 0)
+        if (bytes_store(c, ret_digest, err) < 0)
                 return -1;
         if (subject && referrer_put(c, document, type, ret_digest, subject, err) < 0)
                 return -1;
@@ -121,15 +136,18 @@ static int manifest_store(struct call *c, const json_t *document, const char *ty
 
 static bool digest_agrees(struct call *c)
 {
-        char actual[DIGEST_SIZE];
-
         if (!digest_valid(c->reference))
                 return true;
-        digest_of(c->body.data ? c->body.data : "", c->body.len, actual);
+        _cleanup_free_ char *algorithm = xstrndup(c->reference, strcspn(c->reference, ":"));
+        _cleanup_(digest_freep) struct digest *d = digest_new_named(algorithm);
+        char actual[DIGEST_SIZE] = "";
+        if (d) {
+                digest_update(d, c->body.data ? c->body.data : "", c->body.len);
+                digest_final(d, actual);
+        }
         if (str_eq(actual, c->reference))
                 return true;
-        answer_error(c, 400, "DIGEST_INVALID", str_starts(c->reference, "sha256:") ? "provided digest did not match uploaded content"
-                                                                                  : "manifests are stored by their sha256 here");
+        answer_error(c, 400, "DIGEST_INVALID", "provided digest did not match uploaded content");
         return false;
 }
 

@@ -3,7 +3,7 @@
  *
  * On disk under `root`: blobs/ (storage/blobs.h), repositories/<path>/_manifests/<digest hex> (media type), _tags/<tag> (digest),
  * _layers/<digest hex> (membership), _referrers/<subject hex>/<digest hex> (descriptor); every file by rename. Uploads resume after
- * a restart; one that nobody touched for a day is dropped. Names of manifests are sha256. */
+ * a restart; one that nobody touched for a day is dropped. */
 #ifndef TARE_REGISTRY_SERVER_H
 #define TARE_REGISTRY_SERVER_H
 

@@ -40,7 +40,7 @@ int blob_begin(struct blobs *b, const char *expected, uint64_t size_max, struct 
 /* For content whose digest is told only at its end (a push): begun and resumed under a name of the caller's, [a-z0-9]{8,64},
  * as one with a digest is. One writer per name at a time, a second waits. */
 int blob_begin_named(struct blobs *b, const char *name, uint64_t size_max, struct ingest **ret, uint64_t *ret_offset, struct err *err);
-/* Tells the digest that ingest_commit() is to verify; sha256 only. */
+/* Tells the digest that ingest_commit() is to verify; after the last byte. */
 int ingest_expect(struct ingest *in, const char *digest, struct err *err);
 int ingest_write(struct ingest *in, const void *data, size_t len, struct err *err);
 /* Throws away what came so far (a server that ignored our Range). */

@@ -142,10 +142,16 @@ int ingest_expect(struct ingest *in, const char *digest, struct err *err)
 {
         if (!digest || !digest_valid(digest))
                 return err_set(err, ERR_INVALID, "not a digest: %.150s", digest ? digest : "(none)");
-        if (!str_starts(digest, "sha256:"))
-                return err_set(err, ERR_UNSUPPORTED, "digest algorithm of %s", digest);
         snprintf(in->expected, sizeof(in->expected), "%s", digest);
-        return 0;
+        if (str_starts(digest, "sha256:"))
+                return 0;
+        /* The running digest is of the usual algorithm: what came is read once more for another. */
+        digest_free(in->digest);
+        in->digest = digest_for(in->expected);
+        in->size = 0;
+        if (!in->digest)
+                return err_set(err, ERR_UNSUPPORTED, "digest algorithm of %s", digest);
+        return lseek(in->fd, 0, SEEK_SET) < 0 ? err_sys(err, "ingest/%s", in->name) : partial_rehash(in, err);
 }
 
 int ingest_reader(struct ingest *in, struct err *err)
