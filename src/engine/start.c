@@ -60,7 +60,7 @@ static void start_failed(struct engine *e, struct container *c, const struct err
         struct err ignored = ERR_INIT;
         c->status.state = STATE_CREATED;
         c->status.exit_code = why->kind == ERR_NO_COMMAND ? 127 : why->kind == ERR_CANNOT_RUN ? 126 : 128;
-        snprintf(c->status.error, sizeof(c->status.error), "%s", why->msg);
+        snprintf(c->status.error, sizeof(c->status.error), "%.*s", (int)sizeof(c->status.error) - 1, why->msg);
         container_finish_locked(e, c, &ignored);
 }
 
