@@ -17,7 +17,10 @@ int bridge_make(int route_fd, int nft_fd, const struct network *n, struct err *e
 int bridge_block_make(int route_fd, int nft_fd, const struct network *n, uint32_t block, struct err *err);
 /* Takes the network's bridges and firewall entries down; missing ones are success. */
 int bridge_remove(int route_fd, int nft_fd, const struct network *n, struct err *err);
-/* Adds to the batch the settings a bridge port called `name` needs; nothing when the defaults do. */
+/* Name of the port that leads down to a block (not 0) from the bridge above it. */
+void bridge_cable_name(const struct network *n, uint32_t block, char ret_name[IFNAMSIZ]);
+/* Adds to the batch the settings of the bridge port called `name`. All ports have ARP requests answered by the bridge for
+ * addresses it knows as neighbours: a broadcast to 2000 ports is more than the kernel queues, and costs all of them. */
 void bridge_port_put(struct nl_batch *b, const char *name, bool isolated, bool hairpin);
 /* True when br_netfilter shows bridged frames to the IP hooks here; they then need hairpin ports. */
 bool bridge_netfilter_active(void);

@@ -17,13 +17,13 @@ void bridge_block_name(const struct network *n, uint32_t block, char ret_name[IF
         if (block == 0)
                 snprintf(ret_name, IFNAMSIZ, "%s", n->bridge);
         else
-                snprintf(ret_name, IFNAMSIZ, BRIDGE_PREFIX "b%.6s%04x", n->id, block & 0xffff);
+                snprintf(ret_name, IFNAMSIZ, BRIDGE_PREFIX "b%.5s%05x", n->id, block & 0xfffff);
 }
 
 /* The cable between the bridges of a block and of its parent: 'u' is the upper end (on the parent), 'd' the lower. */
 static void cable_name(const struct network *n, uint32_t block, char end, char ret_name[IFNAMSIZ])
 {
-        snprintf(ret_name, IFNAMSIZ, BRIDGE_PREFIX "%c%.6s%04x", end, n->id, block & 0xffff);
+        snprintf(ret_name, IFNAMSIZ, BRIDGE_PREFIX "%c%.5s%05x", end, n->id, block & 0xfffff);
 }
 
 static bool sysctl_is(const char *path, char value)
@@ -142,8 +142,6 @@ int bridge_make(int route_fd, int nft_fd, const struct network *n, struct err *e
 
 void bridge_port_put(struct nl_batch *b, const char *name, bool isolated, bool hairpin)
 {
-        if (!isolated && !hairpin)
-                return;
         struct nlmsghdr *m = link_put(b, RTM_NEWLINK, 0, 0, false, "set bridge port", 0);
         mnl_attr_put_strz(m, IFLA_IFNAME, name);
         struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
@@ -151,8 +149,15 @@ void bridge_port_put(struct nl_batch *b, const char *name, bool isolated, bool h
         struct nlattr *data = mnl_attr_nest_start(m, IFLA_INFO_SLAVE_DATA);
         mnl_attr_put_u8(m, IFLA_BRPORT_ISOLATED, isolated);
         mnl_attr_put_u8(m, IFLA_BRPORT_MODE, hairpin);
+        /* Not IFLA_BRPORT_PROXYARP, which keeps every other broadcast from the port too. */
+        mnl_attr_put_u8(m, IFLA_BRPORT_PROXYARP_WIFI, 1);
         mnl_attr_nest_end(m, data);
         mnl_attr_nest_end(m, info);
+}
+
+void bridge_cable_name(const struct network *n, uint32_t block, char ret_name[IFNAMSIZ])
+{
+        cable_name(n, block, 'u', ret_name);
 }
 
 static void cable_put(struct nl_batch *b, const struct network *n, uint32_t block, int parent, uint32_t mtu)
@@ -160,7 +165,7 @@ static void cable_put(struct nl_batch *b, const struct network *n, uint32_t bloc
         char upper[IFNAMSIZ], lower[IFNAMSIZ];
         cable_name(n, block, 'u', upper);
         cable_name(n, block, 'd', lower);
-        struct nlmsghdr *m = link_put(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, true, "make cable between bridges", EEXIST);
+        struct nlmsghdr *m = link_put(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, false, "make cable between bridges", EEXIST);
         mnl_attr_put_strz(m, IFLA_IFNAME, upper);
         mnl_attr_put_u32(m, IFLA_MTU, mtu);
         mnl_attr_put_u32(m, IFLA_MASTER, (uint32_t)parent);
@@ -183,6 +188,7 @@ static int block_create(int fd, int nft_fd, const struct network *n, uint32_t bl
         bridge_block_name(n, block, name);
         cable_name(n, block, 'u', upper);
         cable_name(n, block, 'd', lower);
+        uint8_t gateway[6];
         struct link_state link, end;
         if (bridge_create(fd, name, NULL, parent->mtu, &link, err) < 0 || bridge_sysctls(n, name, err) < 0)
                 return -1;
@@ -193,11 +199,19 @@ static int block_create(int fd, int nft_fd, const struct network *n, uint32_t bl
         bridge_port_put(&b, upper, n->isolated_containers, false);
         if (nl_commit(&b, NULL, NULL, err) < 0)
                 return -1;
+        link_ipv6_off(upper);
+        link_ipv6_off(lower);
         if (!link_look(fd, lower, &end))
                 return err_set(err, ERR_SYSTEM, "cable %s is gone just after it was made", lower);
         nl_start(&b, fd);
         struct nlmsghdr *m = link_put(&b, RTM_NEWLINK, 0, end.index, true, "plug cable into bridge", 0);
         mnl_attr_put_u32(m, IFLA_MASTER, (uint32_t)link.index);
+        bridge_port_put(&b, lower, false, false);
+        m = link_put(&b, RTM_NEWLINK, 0, 0, true, "set cable up", 0);
+        mnl_attr_put_strz(m, IFLA_IFNAME, upper);
+        /* The way to the gateway is known from the start, or each frame to it would go to all ports until it has sent one. */
+        link_mac_from_address(n->gateway, gateway);
+        link_put_neighbour(&b, AF_BRIDGE, end.index, n->gateway, gateway);
         if (nl_commit(&b, NULL, NULL, err) < 0 || bridge_register(nft_fd, n, name, err) < 0)
                 return -1;
         return link_up(fd, link.index, err);

@@ -18,10 +18,11 @@ extern const struct net_driver net_driver_bridge, net_driver_host, net_driver_no
 /* ERR_NOT_FOUND in docker's words. */
 const struct net_driver *net_driver_find(const char *name, struct err *err);
 
-/* Addresses of one block of a subnet hang on one bridge: a Linux bridge has 1023 ports at most, so a network is a tree of
- * bridges, grown block by block; leases fill the lowest blocks first and most networks never see the second. */
-#define BLOCK_ADDRESSES 1000u
-#define BLOCK_CHILDREN 20u             /* ports of a bridge that lead to further bridges */
+/* Addresses of one block of a subnet hang on one bridge. A Linux bridge has 1023 ports at most and goes through all of them for
+ * each new one (at 1000 that costs as much as the veth itself), so a network is a tree of bridges, grown block by block; leases
+ * fill the lowest blocks first, and most networks never see the second. */
+#define BLOCK_ADDRESSES 250u
+#define BLOCK_CHILDREN 270u            /* ports of a bridge that lead to further bridges: a /16 has them all below the first */
 static inline uint32_t block_of(const struct network *n, struct in_addr address)
 {
         return (ntohl(address.s_addr) - ntohl(n->subnet.address.s_addr)) / BLOCK_ADDRESSES;

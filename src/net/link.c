@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -69,6 +71,26 @@ void link_put_address(struct nl_batch *b, int index, struct in_addr address, uin
         mnl_attr_put_u32(m, IFA_BROADCAST, address.s_addr | htonl(host));
 }
 
+void link_put_no_ipv6(struct nl_batch *b, int index)
+{
+        /* A kernel without IPv6 does not know the family. */
+        struct nlmsghdr *m = link_put(b, RTM_NEWLINK, 0, index, false, "switch off IPv6 addresses", EAFNOSUPPORT);
+        struct nlattr *spec = mnl_attr_nest_start(m, IFLA_AF_SPEC);
+        struct nlattr *family = mnl_attr_nest_start(m, AF_INET6);
+        mnl_attr_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+        mnl_attr_nest_end(m, family);
+        mnl_attr_nest_end(m, spec);
+}
+
+void link_ipv6_off(const char *name)
+{
+        char path[sizeof("/proc/sys/net/ipv6/conf//disable_ipv6") + IFNAMSIZ];
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd >= 0 && write(fd, "1", 1) < 0)
+                return;
+}
+
 void link_put_default_route(struct nl_batch *b, int index, struct in_addr gateway)
 {
         /* A container's first network keeps the default route, so one that exists is no error. */
@@ -85,7 +107,9 @@ void link_put_default_route(struct nl_batch *b, int index, struct in_addr gatewa
 
 void link_put_neighbour(struct nl_batch *b, int family, int index, struct in_addr address, const uint8_t mac[6])
 {
-        struct nlmsghdr *m = nl_put(b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, "add neighbour", 0);
+        /* EPERM is the kernel's word for an entry that a change of the link's carrier swept away this moment. What has no entry is
+         * found by ARP, so nothing is lost. */
+        struct nlmsghdr *m = nl_put(b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, "add neighbour", EPERM);
         struct ndmsg *d = mnl_nlmsg_put_extra_header(m, sizeof(*d));
         d->ndm_family = (uint8_t)family;
         d->ndm_ifindex = index;
@@ -96,13 +120,18 @@ void link_put_neighbour(struct nl_batch *b, int family, int index, struct in_add
         mnl_attr_put(m, NDA_LLADDR, 6, mac);
 }
 
-void link_put_neighbour_removal(struct nl_batch *b, int index, struct in_addr address)
+void link_put_neighbour_removal(struct nl_batch *b, int family, int index, struct in_addr address, const uint8_t mac[6])
 {
         struct nlmsghdr *m = nl_put(b, RTM_DELNEIGH, 0, "remove neighbour", ENOENT);
         struct ndmsg *d = mnl_nlmsg_put_extra_header(m, sizeof(*d));
-        d->ndm_family = AF_INET;
+        d->ndm_family = (uint8_t)family;
         d->ndm_ifindex = index;
-        mnl_attr_put_u32(m, NDA_DST, address.s_addr);
+        if (family == AF_BRIDGE) {
+                d->ndm_flags = NTF_MASTER;
+                mnl_attr_put(m, NDA_LLADDR, 6, mac);
+        } else {
+                mnl_attr_put_u32(m, NDA_DST, address.s_addr);
+        }
 }
 
 int link_remove(int fd, const char *name, struct err *err)

@@ -41,8 +41,8 @@ typedef void (*nl_answer_fn)(const struct nlmsghdr *m, void *data);
 
 /* A netlink socket of the calling thread's network namespace. */
 int nl_open(int protocol, struct err *err);
-/* The same, of the namespace `netns_fd`: goes there and back. `also` (NULL allowed) runs while there. */
-int nl_open_in(int netns_fd, int protocol, void (*also)(void), struct err *err);
+/* The same, of the namespace `netns_fd`: goes there and back. */
+int nl_open_in(int netns_fd, int protocol, struct err *err);
 void nl_start(struct nl_batch *b, int fd);
 struct nlmsghdr *nl_put(struct nl_batch *b, uint16_t type, uint16_t flags, const char *what, int tolerated);
 /* Sends all, fails with the first message that failed. Answers go to `answer` when given. */

@@ -17,7 +17,7 @@ int nl_open(int protocol, struct err *err)
         return TAKE_FD(fd);
 }
 
-int nl_open_in(int netns_fd, int protocol, void (*also)(void), struct err *err)
+int nl_open_in(int netns_fd, int protocol, struct err *err)
 {
         _cleanup_close_ int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
         if (home < 0)
@@ -25,8 +25,6 @@ int nl_open_in(int netns_fd, int protocol, void (*also)(void), struct err *err)
         if (setns(netns_fd, CLONE_NEWNET) < 0)
                 return err_sys(err, "enter network namespace");
         int fd = nl_open(protocol, err);
-        if (fd >= 0 && also)
-                also();
         /* Going on in the container's namespace would do the host's work in the wrong place. */
         if (setns(home, CLONE_NEWNET) < 0)
                 abort();

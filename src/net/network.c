@@ -58,7 +58,7 @@ int network_unplug(const struct network *n, const struct endpoint *e, struct err
 
 int network_loopback_up(int netns_fd, struct err *err)
 {
-        _cleanup_close_ int fd = nl_open_in(netns_fd, NETLINK_ROUTE, NULL, err);
+        _cleanup_close_ int fd = nl_open_in(netns_fd, NETLINK_ROUTE, err);
         if (fd < 0)
                 return -1;
         struct nl_batch b;

@@ -2,8 +2,8 @@
  *
  * Cost of attaching container n must not depend on n: veth made inside the namespace (IFLA_NET_NS_FD in VETH_INFO_PEER),
  * published ports are elements of nftables maps, addresses come from a cursor in the database, nothing is listed, no frame is
- * broadcast (neighbours are permanent). A Linux bridge takes 1023 ports: past 1000 addresses a network grows further bridges
- * below its own, joined by cables, each for the next 1000.
+ * broadcast (neighbours are permanent). A Linux bridge takes 1023 ports and slows down before: past 250 addresses a
+ * network grows further bridges below its own, joined by cables, each for the next 250.
  *
  * nftables: one table "ip tare", described in firewall-internal.h. Loopback publishing uses route_localnet on the bridge with
  * a drop of martians. Where another engine has set the FORWARD policy of "ip filter" to DROP (docker, ufw), accept rules for

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/veth.h>
 #include <string.h>
@@ -39,15 +38,6 @@ static int job_open(struct job *j, struct err *err)
         return j->nft_fd < 0 ? -1 : 0;
 }
 
-/* Runs inside the container's namespace before its interface exists. Networks here have no IPv6, and 2000 interfaces that each
- * announce themselves to 2000 others would make the start of one cost more with every other. */
-static void ipv6_off(void)
-{
-        _cleanup_close_ int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC);
-        if (fd >= 0 && write(fd, "1", 1) < 0)
-                return;        /* read-only /proc/sys: the interface then has a link-local address nobody answers */
-}
-
 static int master_ready(struct job *j, struct err *err)
 {
         const struct network *n = j->n;
@@ -74,14 +64,24 @@ static int master_ready(struct job *j, struct err *err)
         return link_look(j->route_fd, name, &j->master) ? 0 : err_set(err, ERR_NOT_FOUND, "bridge %s does not exist", name);
 }
 
+/* One queue, said aloud: else the kernel makes one for each processor and waits for readers of those it takes away again. */
+static void queues_put(struct nlmsghdr *m)
+{
+        mnl_attr_put_u32(m, IFLA_NUM_TX_QUEUES, 1);
+        mnl_attr_put_u32(m, IFLA_NUM_RX_QUEUES, 1);
+}
+
 /* One message makes the pair, puts the outer end on the bridge, up, and the inner one, with name and address, into the container.
  * That one cannot be up yet: veth opens only what has its peer. */
 static void pair_put(struct nl_batch *b, const struct job *j)
 {
         struct nlmsghdr *m = link_put(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, true, "make veth pair", 0);
         mnl_attr_put_strz(m, IFLA_IFNAME, j->e->host_interface);
+        queues_put(m);
         mnl_attr_put_u32(m, IFLA_MTU, j->master.mtu);
         mnl_attr_put_u32(m, IFLA_MASTER, (uint32_t)j->master.index);
+        /* The same for all: no frame carries it, and each one that is different is one more the bridge goes through for every new port. */
+        mnl_attr_put(m, IFLA_ADDRESS, 6, "\x02tare\x00");
         struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
         mnl_attr_put_strz(m, IFLA_INFO_KIND, "veth");
         struct nlattr *data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
@@ -89,6 +89,7 @@ static void pair_put(struct nl_batch *b, const struct job *j)
         struct ifinfomsg *i = mnl_nlmsg_put_extra_header(m, sizeof(*i));
         i->ifi_family = AF_UNSPEC;
         mnl_attr_put_strz(m, IFLA_IFNAME, j->e->interface);
+        queues_put(m);
         mnl_attr_put_u32(m, IFLA_MTU, j->master.mtu);
         mnl_attr_put(m, IFLA_ADDRESS, 6, j->e->mac);
         mnl_attr_put_u32(m, IFLA_NET_NS_FD, (uint32_t)j->netns_fd);
@@ -128,12 +129,41 @@ static int inside_set(struct job *j, struct err *err)
         nl_start(&b, j->inside_fd);
         link_put(&b, RTM_NEWLINK, 0, 1, true, "set lo up", 0);
         link_put_address(&b, inner.index, j->e->address, j->e->prefix);
+        link_put_no_ipv6(&b, inner.index);
         link_put(&b, RTM_NEWLINK, 0, inner.index, true, "set interface up", 0);
         /* Neighbours that are known need no broadcast, which every other container would have to look at. */
         link_put_neighbour(&b, AF_INET, inner.index, j->e->gateway, j->gateway.mac);
         if (!j->n->internal)
                 link_put_default_route(&b, inner.index, j->e->gateway);
         return nl_commit(&b, NULL, NULL, err);
+}
+
+/* Where the container is, told to everybody beforehand: to the host, to the bridge it hangs on, and for one further down also
+ * to the port of the network's bridge that leads there. With add false, what would outlive the container is taken back. */
+static void whereabouts_put(struct nl_batch *b, const struct job *j, bool add)
+{
+        char name[IFNAMSIZ];
+        struct link_state cable;
+        uint32_t block = block_of(j->n, j->e->address);
+        bool below = false;
+        if (block > 0) {
+                /* In trees deeper than two (subnets larger than /16) the bridges between learn from traffic. */
+                bridge_cable_name(j->n, block, name);
+                below = (block - 1) / BLOCK_CHILDREN == 0 && link_look(j->route_fd, name, &cable);
+        }
+        if (add) {
+                link_put_neighbour(b, AF_INET, j->gateway.index, j->e->address, j->e->mac);
+                if (block > 0)
+                        link_put_neighbour(b, AF_INET, j->master.index, j->e->address, j->e->mac);
+                if (below)
+                        link_put_neighbour(b, AF_BRIDGE, cable.index, j->e->address, j->e->mac);
+                return;
+        }
+        link_put_neighbour_removal(b, AF_INET, j->gateway.index, j->e->address, j->e->mac);
+        if (block > 0)
+                link_put_neighbour_removal(b, AF_INET, j->master.index, j->e->address, j->e->mac);
+        if (below)
+                link_put_neighbour_removal(b, AF_BRIDGE, cable.index, j->e->address, j->e->mac);
 }
 
 static int outside_set(struct job *j, struct err *err)
@@ -143,8 +173,8 @@ static int outside_set(struct job *j, struct err *err)
                 return err_set(err, ERR_NOT_FOUND, "interface %s is gone", j->e->host_interface);
         struct nl_batch b;
         nl_start(&b, j->route_fd);
-        link_put_neighbour(&b, AF_INET, j->gateway.index, j->e->address, j->e->mac);
         link_put_neighbour(&b, AF_BRIDGE, outer.index, j->e->address, j->e->mac);
+        whereabouts_put(&b, j, true);
         return nl_commit(&b, NULL, NULL, err);
 }
 
@@ -161,9 +191,10 @@ static int bridge_attach(const struct network *n, const struct endpoint *e, int 
         j.n = n;
         j.e = e;
         j.netns_fd = netns_fd;
-        j.inside_fd = nl_open_in(netns_fd, NETLINK_ROUTE, ipv6_off, err);
+        j.inside_fd = nl_open_in(netns_fd, NETLINK_ROUTE, err);
         if (j.inside_fd < 0 || job_open(&j, err) < 0 || master_ready(&j, err) < 0 || pair_make(&j, err) < 0)
                 return -1;
+        link_ipv6_off(e->host_interface);
         if (plug(&j, err) < 0) {
                 /* A running container that failed to connect must not keep half an interface. */
                 struct err ignored = ERR_INIT;
@@ -178,13 +209,16 @@ static int bridge_attach(const struct network *n, const struct endpoint *e, int 
 static int bridge_detach(const struct network *n, const struct endpoint *e, struct err *err)
 {
         _cleanup_job_ struct job j = JOB_INIT;
+        char name[IFNAMSIZ];
+        j.n = n;
+        j.e = e;
         if (job_open(&j, err) < 0)
                 return -1;
-        struct link_state gateway;
-        if (link_look(j.route_fd, n->bridge, &gateway)) {
+        bridge_block_name(n, block_of(n, e->address), name);
+        if (link_look(j.route_fd, n->bridge, &j.gateway) && link_look(j.route_fd, name, &j.master)) {
                 struct nl_batch b;
                 nl_start(&b, j.route_fd);
-                link_put_neighbour_removal(&b, gateway.index, e->address);
+                whereabouts_put(&b, &j, false);
                 if (nl_commit(&b, NULL, NULL, err) < 0)
                         return -1;
         }
