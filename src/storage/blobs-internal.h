@@ -16,6 +16,8 @@ struct blobs {
 int blob_name(const char *digest, char ret_name[BLOB_NAME_SIZE], struct err *err);
 /* Syncs the directory that holds blobs of this digest's algorithm, making it when missing. */
 int blob_dir_sync(struct blobs *b, const char *digest, struct err *err);
+/* Removes partial files nobody writes to that are older than max_age seconds. */
+int blobs_sweep(struct blobs *b, int64_t max_age, unsigned *ret_removed, struct err *err);
 int blob_dir_make(struct blobs *b, const char *digest, struct err *err);
 
 #endif

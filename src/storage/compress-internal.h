@@ -38,5 +38,7 @@ ssize_t gzip_padding(const unsigned char *data, size_t len);
 /* Lets the decompressor write into the caller's memory from now on (called before the first write, or inside the sink, where the
  * buffer just handed over is the sink's to keep). */
 void decompressor_output(struct decompressor *d, void *bytes, size_t cap);
+/* Other compressions than ours pass as they are, for somebody else to undo. */
+void decompressor_pass_foreign(struct decompressor *d);
 
 #endif

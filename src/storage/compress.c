@@ -17,6 +17,7 @@ struct decompressor {
         const struct decoder *decoder; /* NULL: bytes pass as they are, or kind is not known yet */
         void *state;
         struct codec_out out;
+        bool pass_foreign;
         unsigned char head[MAGIC_MAX];
         size_t head_len;
 };
@@ -160,6 +161,11 @@ void decompressor_output(struct decompressor *d, void *bytes, size_t cap)
         d->out.cap = cap;
 }
 
+void decompressor_pass_foreign(struct decompressor *d)
+{
+        d->pass_foreign = true;
+}
+
 static int decoder_run(struct decompressor *d, const void *data, size_t len, struct err *err)
 {
         if (len == 0)
@@ -170,7 +176,10 @@ static int decoder_run(struct decompressor *d, const void *data, size_t len, str
 /* The kind is judged by the first bytes; they may come one at a time. */
 static int head_end(struct decompressor *d, struct err *err)
 {
-        return decoder_choose(d, compression_of_magic(d->head, d->head_len), err) < 0 ? -1 : decoder_run(d, d->head, d->head_len, err);
+        enum compression kind = compression_of_magic(d->head, d->head_len);
+        if (kind == COMPRESSION_UNKNOWN && d->pass_foreign)
+                kind = COMPRESSION_NONE;
+        return decoder_choose(d, kind, err) < 0 ? -1 : decoder_run(d, d->head, d->head_len, err);
 }
 
 int decompressor_write(struct decompressor *d, const void *data, size_t len, struct err *err)

@@ -36,8 +36,13 @@ int place_dirs_init(struct placer *p, struct err *err)
                 return err_sys(err, "open the target directory");
         p->dirs.by_path = xcalloc(1, sizeof(*p->dirs.by_path));
         keymap_init(p->dirs.by_path, NULL);
-        dir_add(p, NULL, "", fd, false);
-        return 0;
+        p->base = dir_add(p, NULL, "", fd, false);
+        if (!p->options.base)
+                return 0;
+        p->base = place_dir_find(p, p->options.base, strlen(p->options.base), err);
+        if (p->base)
+                return 0;
+        return err->kind == ERR_NONE ? err_sysnum(err, ENOENT, "directory %s", p->options.base) : -1;
 }
 
 void place_dirs_done(struct placer *p)
@@ -215,18 +220,22 @@ static struct place_dir *dir_walk(struct placer *p, struct place_dir *from, cons
         return d;
 }
 
+static struct place_dir *dir_look(struct placer *p, const char *path, size_t len, bool make, struct err *err)
+{
+        struct resolve how = { .make = make };
+        struct place_dir *known = p->base->path[0] ? NULL : keymap_get(p->dirs.by_path, path, len);
+        return known ? known : dir_walk(p, p->base, path, len, &how, err);
+}
+
 struct place_dir *place_dir_reach(struct placer *p, const char *path, size_t len, struct err *err)
 {
-        struct place_dir *d = keymap_get(p->dirs.by_path, path, len);
-        struct resolve how = { .make = true };
-        return d ? d : dir_walk(p, p->dirs.list[0], path, len, &how, err);
+        return dir_look(p, path, len, true, err);
 }
 
 struct place_dir *place_dir_find(struct placer *p, const char *path, size_t len, struct err *err)
 {
-        struct place_dir *d = keymap_get(p->dirs.by_path, path, len);
-        struct resolve how = { .make = false };
-        return d ? d : dir_walk(p, p->dirs.list[0], path, len, &how, err);
+        err_clear(err);
+        return dir_look(p, path, len, false, err);
 }
 
 void place_dir_forget(struct placer *p, const char *path)

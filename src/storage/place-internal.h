@@ -20,6 +20,7 @@
 
 struct placer_options {
         int root_fd;
+        const char *base;              /* an existing directory inside the root that entries are placed in; NULL: the root */
         struct layer_staging *layer;   /* NULL: an existing tree, where whiteout names mean nothing */
         struct layer_limits limits;
         bool keep_owner;               /* else uid, gid */
@@ -73,6 +74,7 @@ struct place_dirs {
 struct placer {
         struct placer_options options;
         struct place_dirs dirs;
+        struct place_dir *base;
         bool umask_is_zero;            /* a mode given to open(2) is the mode of the file */
         uid_t euid;
         gid_t egid;
@@ -84,11 +86,12 @@ struct placer {
         char file_path[4096];
 };
 
+/* Opens the root and finds the base. */
 int place_dirs_init(struct placer *p, struct err *err);
 void place_dirs_done(struct placer *p);
 /* Descriptor (O_PATH) of a directory, opened again if need be; the table keeps it. */
 int place_dir_fd(struct placer *p, struct place_dir *d, struct err *err);
-/* The directory `path` (len bytes, clean, relative); what is missing is made. Links on the way are resolved inside the root. */
+/* The directory `path` (len bytes, clean, relative to the base); what is missing is made. Links on the way are resolved inside the root. */
 struct place_dir *place_dir_reach(struct placer *p, const char *path, size_t len, struct err *err);
 /* As above, making nothing: NULL without err when it is not there. */
 struct place_dir *place_dir_find(struct placer *p, const char *path, size_t len, struct err *err);

@@ -114,6 +114,11 @@ static int attributes_read(const struct placer *p, struct archive_entry *e, stru
         ret->mtime.tv_nsec = archive_entry_mtime_nsec(e);
         if (ret->mtime.tv_nsec < 0 || ret->mtime.tv_nsec > 999999999)
                 ret->mtime.tv_nsec = 0;
+        if (ret->mtime.tv_sec < 0 && ret->mtime.tv_nsec > 0) {
+                /* "-1.2" comes as -1 and .2 */
+                ret->mtime.tv_sec--;
+                ret->mtime.tv_nsec = 1000000000 - ret->mtime.tv_nsec;
+        }
         archive_entry_xattr_reset(e);
         while (archive_entry_xattr_next(e, &name, &value, &len) == ARCHIVE_OK)
                 if (name && xattr_wanted(name))
@@ -255,7 +260,7 @@ static int place_other(const struct place *t, bool *ret_wants_data, struct err *
 static int place_directory(struct placer *p, struct place_dir *parent, const char *name, struct archive_entry *e, struct attributes *a,
                            struct err *err)
 {
-        struct place_dir *d = name ? place_dir_make(p, parent, name, err) : p->dirs.list[0];
+        struct place_dir *d = name ? place_dir_make(p, parent, name, err) : parent;
         if (!d && err->kind == ERR_CONFLICT && err->sys == ENOTDIR) {
                 err_clear(err);
                 int fd = place_dir_fd(p, parent, err);
@@ -291,7 +296,6 @@ static int place_hardlink(const struct place *t, struct err *err)
         if (!*target || str_eq(target, t->path))
                 return err_set(err, ERR_INVALID, "/%s is a hard link to itself or to the root", t->path);
         const char *name = path_name(target);
-        err_clear(err);
         struct place_dir *d = place_dir_find(t->p, target, name == target ? 0 : (size_t)(name - target - 1), err);
         int fd = d ? place_dir_fd(t->p, d, err) : -1;
         if (fd < 0 && err->kind != ERR_NONE)
@@ -390,7 +394,7 @@ int placer_entry(struct placer *p, struct archive_entry *e, bool *ret_wants_data
                 return skip < 0 ? -1 : 0;
         if (!*path && (archive_entry_filetype(e) != AE_IFDIR || archive_entry_hardlink(e)))
                 return err_set(err, ERR_INVALID, "the archive's root is no directory");
-        struct place_dir *d = *path ? place_dir_reach(p, path, name == path ? 0 : (size_t)(name - path - 1), err) : p->dirs.list[0];
+        struct place_dir *d = *path ? place_dir_reach(p, path, name == path ? 0 : (size_t)(name - path - 1), err) : p->base;
         if (!d)
                 return err_add(err, "/%s", path);
         int done = *path ? place_whiteout(p, d, name, path, err) : 0;

@@ -171,7 +171,11 @@ int unpack_begin(const struct unpack_options *options, struct layer_unpack **ret
         ring_init(&u->in, IN_SLOTS, IN_SIZE);
         ring_init(&u->plain, PLAIN_SLOTS, PLAIN_SIZE);
         u->digest = str_starts(u->diff_id, "sha512:") ? digest_new_named("sha512") : digest_new();
-        if (decompressor_new(options->compression, plain_sink, u, &u->decompressor, err) < 0 || threads_start(u, err) < 0)
+        if (decompressor_new(options->compression, plain_sink, u, &u->decompressor, err) < 0)
+                return -1;
+        if (options->foreign)
+                decompressor_pass_foreign(u->decompressor);
+        if (threads_start(u, err) < 0)
                 return -1;
         *ret = TAKE_PTR(u);
         return 0;
