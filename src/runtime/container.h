@@ -36,6 +36,10 @@ struct runtime_create {
         bool no_new_keyring;
         bool init_process;                    /* --init: a reaper of ours is pid 1 (a memfd/bind of init_path at /sbin/docker-init) */
         const char *init_path;                /* the static reaper program; used when init_process */
+        const char *bundle;                   /* path of the bundle, for the state that hooks read; NULL: none */
+        int start_listen_fd;                  /* a listening SOCK_SEQPACKET unix socket: the start comes over a connection to it
+                                                 (runtime_start with that connection as start_fd), so that it can come from a
+                                                 process that is not the creator; 0 or -1: none */
         runtime_namespaces_fn on_namespaces;  /* or NULL */
         void *data;
 };
@@ -78,5 +82,12 @@ int runtime_exec(const struct runtime_exec *request, struct runtime_exec_result 
  * forms need no files; supplementary groups are added; *ret_home is heap, "/" when unknown. */
 int runtime_user_resolve(int root_fd, const char *user, uint32_t *ret_uid, uint32_t *ret_gid, uint32_t **ret_gids,
                          size_t *ret_gid_count, char **ret_home, struct err *err);
+
+/* Runs the hooks of one kind, each with the state on its stdin. runtime_create() and init run all that belong to create and
+ * start; poststart and poststop are the caller's to run (status "running", "stopped"), and only tell of failures. */
+int runtime_hooks(const struct oci_spec *spec, enum oci_hook_kind kind, const char *id, const char *bundle, pid_t pid,
+                  const char *status, struct err *err);
+/* The state document (runtime-spec runtime.md "State"); heap. */
+char *runtime_state_json(const struct oci_spec *spec, const char *id, const char *bundle, pid_t pid, const char *status);
 
 #endif

@@ -31,4 +31,8 @@ int seccomp_filter_load(const struct oci_seccomp *profile, const char *cache_dir
 /* Compiles with libseccomp; costs milliseconds. */
 int seccomp_filter_compile(const struct oci_seccomp *profile, struct seccomp_filter *ret, struct err *err);
 
+/* Hands the listener of a filter with SCMP_ACT_NOTIFY to the agent that the profile names, with the container's state
+ * (seccomp "Containers Listening for Seccomp Notifications"). */
+int seccomp_hand_over(const struct oci_seccomp *profile, int listener_fd, pid_t pid, const char *state, struct err *err);
+
 #endif

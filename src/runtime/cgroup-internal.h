@@ -1,0 +1,66 @@
+/* Control groups inside the room: what is mounted here, and the contract of the two drivers. */
+#ifndef TARE_RUNTIME_CGROUP_INTERNAL_H
+#define TARE_RUNTIME_CGROUP_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "runtime/cgroup.h"
+
+#define CGROUP_TOP "/sys/fs/cgroup"
+
+struct cgroup_hierarchy {
+        char *name;                    /* "memory", "cpu,cpuacct", "systemd" */
+        char *path;                    /* "/sys/fs/cgroup/memory" */
+};
+/* Found once per process by looking at /sys/fs/cgroup itself: the table of mounts is never read. */
+struct cgroup_layout {
+        struct cgroup_hierarchy *list; /* v1 */
+        size_t count;
+        char *unified;                 /* where v2 is mounted, or NULL */
+};
+const struct cgroup_layout *cgroup_layout(void);
+/* For tests: another layout from now on; its strings must live. */
+void cgroup_layout_set(const struct cgroup_layout *layout);
+/* The path of a group as this room uses it: absolute, clean; "a/b" is below /tare, "slice:prefix:name" as systemd would put it.
+ * NULL: ERR_INVALID. Heap. */
+char *cgroup_path_clean(const char *path, struct err *err);
+
+/* A group in one driver: `path` below each of its hierarchies. What a driver does not have it leaves alone, so that a
+ * hybrid host asks both and adds up. */
+struct cgroup_driver {
+        int (*create)(const char *path, const struct oci_resources *r, struct err *err);
+        bool (*exists)(const char *path);
+        int (*join)(const char *path, pid_t pid, struct err *err);
+        int (*apply)(const char *path, const struct oci_resources *r, bool update, struct err *err);
+        int (*freeze)(const char *path, bool frozen, struct err *err);
+        bool (*frozen)(const char *path);
+        int (*remove)(const char *path, struct err *err);
+        uint64_t (*oom_kills)(const char *path);
+        void (*stats)(const char *path, struct cgroup_stats *ret);
+        const char *(*procs)(void);    /* the hierarchy whose cgroup.procs names every process of a group */
+};
+extern const struct cgroup_driver cgroup_v1, cgroup_v2;
+
+/* ---- files of a group ---- */
+/* "top/path/file" on the heap. */
+char *cgroup_file(const char *top, const char *path, const char *file);
+int cgroup_write(const char *top, const char *path, const char *file, const char *text, struct err *err);
+int cgroup_writef(const char *top, const char *path, const char *file, struct err *err, const char *fmt, ...)
+        __attribute__((format(printf, 5, 6)));
+/* A number, `otherwise` where the file is missing or says "max". */
+uint64_t cgroup_read_u64(const char *top, const char *path, const char *file, uint64_t otherwise);
+/* The number after `key` in a file of "key number" lines. */
+uint64_t cgroup_read_key(const char *top, const char *path, const char *file, const char *key, uint64_t otherwise);
+bool cgroup_has(const char *top, const char *path, const char *file);
+/* Makes the group with its parents. */
+int cgroup_make(const char *top, const char *path, struct err *err);
+/* Removes the group and all below it; missing is success. ERR_CONFLICT when processes stay in it. */
+int cgroup_rmdir(const char *top, const char *path, struct err *err);
+/* Calls fn for every group below (and the group itself first). */
+typedef int (*cgroup_walk_fn)(const char *top, const char *path, void *data, struct err *err);
+int cgroup_walk(const char *top, const char *path, cgroup_walk_fn fn, void *data, struct err *err);
+
+/* ---- device rules on v2 ---- */
+int device_filter_attach(int cgroup_fd, const struct oci_device_rule *rules, size_t count, struct err *err);
+
+#endif

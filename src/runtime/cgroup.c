@@ -1,0 +1,199 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "runtime/cgroup-internal.h"
+
+#define PIDS_MAX 4194304u
+#define REMOVE_MS 10000                /* how long the killed may take to be gone */
+
+struct cgroup {
+        char *path;
+        const struct cgroup_driver *driver;
+        int fd;                        /* directory on v2, opened when asked for */
+};
+
+/* v1 wherever it has controllers: the v2 mount beside it then has none. */
+static const struct cgroup_driver *driver_here(void)
+{
+        const struct cgroup_layout *l = cgroup_layout();
+        return l->count ? &cgroup_v1 : l->unified ? &cgroup_v2 : NULL;
+}
+
+static struct cgroup *cgroup_new(const char *path, struct err *err)
+{
+        const struct cgroup_driver *driver = driver_here();
+        if (!driver) {
+                err_set(err, ERR_UNSUPPORTED, "no control groups are mounted on " CGROUP_TOP);
+                return NULL;
+        }
+        char *clean = cgroup_path_clean(path, err);
+        if (!clean)
+                return NULL;
+        struct cgroup *cg = xcalloc(1, sizeof(*cg));
+        *cg = (struct cgroup){ .path = clean, .driver = driver, .fd = -1 };
+        return cg;
+}
+
+void cgroup_free(struct cgroup *cg)
+{
+        if (!cg)
+                return;
+        mem_closep(&cg->fd);
+        free(cg->path);
+        free(cg);
+}
+
+int cgroup_create(const char *path, const struct oci_resources *resources, struct cgroup **ret, struct err *err)
+{
+        _cleanup_(cgroup_freep) struct cgroup *cg = cgroup_new(path, err);
+        if (!cg)
+                return -1;
+        bool existed = cg->driver->exists(cg->path);
+        if (cg->driver->create(cg->path, resources, err) < 0 || cg->driver->apply(cg->path, resources, false, err) < 0) {
+                struct err unused = ERR_INIT;
+                if (!existed)
+                        (void)cg->driver->remove(cg->path, &unused);
+                return err_add(err, "cgroup %s", cg->path);
+        }
+        *ret = TAKE_PTR(cg);
+        return 0;
+}
+
+int cgroup_open(const char *path, struct cgroup **ret, struct err *err)
+{
+        _cleanup_(cgroup_freep) struct cgroup *cg = cgroup_new(path, err);
+        if (!cg)
+                return -1;
+        if (!cg->driver->exists(cg->path))
+                return err_set(err, ERR_NOT_FOUND, "no cgroup %s", cg->path);
+        *ret = TAKE_PTR(cg);
+        return 0;
+}
+
+int cgroup_clone_fd(struct cgroup *cg)
+{
+        if (cg->driver == &cgroup_v2 && cg->fd < 0) {
+                _cleanup_free_ char *full = cgroup_file(cg->driver->procs(), cg->path, "");
+                cg->fd = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        }
+        return cg->fd;
+}
+
+int cgroup_join(struct cgroup *cg, pid_t pid, struct err *err) { return cg->driver->join(cg->path, pid, err); }
+
+int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, struct err *err)
+{
+        return cg->driver->apply(cg->path, resources, true, err) < 0 ? err_add(err, "cgroup %s", cg->path) : 0;
+}
+
+int cgroup_freeze(struct cgroup *cg, bool frozen, struct err *err) { return cg->driver->freeze(cg->path, frozen, err); }
+bool cgroup_frozen(struct cgroup *cg) { return cg->driver->frozen(cg->path); }
+uint64_t cgroup_oom_kills(struct cgroup *cg) { return cg->driver->oom_kills(cg->path); }
+
+int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct err *err)
+{
+        if (!cg->driver->exists(cg->path))
+                return err_set(err, ERR_NOT_FOUND, "no cgroup %s", cg->path);
+        *ret = (struct cgroup_stats){ .memory_limit = UINT64_MAX, .pids_limit = UINT64_MAX };
+        cg->driver->stats(cg->path, ret);
+        return 0;
+}
+
+/* ---- processes ---- */
+
+struct pid_list {
+        pid_t *list;
+        size_t count;
+};
+
+static void pid_list_done(struct pid_list *p) { free(p->list); }
+
+static int collect_pids(const char *top, const char *path, void *data, struct err *err)
+{
+        struct pid_list *pids = data;
+        _cleanup_free_ char *full = cgroup_file(top, path, "cgroup.procs");
+        _cleanup_fclose_ FILE *file = fopen(full, "re");
+        int pid;
+        if (!file)
+                return errno == ENOENT ? 0 : err_sys(err, "%s", full);
+        /* A threaded v2 group has its processes listed at its domain: reading it fails and adds none. */
+        while (fscanf(file, "%d", &pid) == 1 && pids->count < PIDS_MAX) {
+                if (pid <= 0)
+                        continue; /* of a pid namespace we cannot see */
+                if ((pids->count & (pids->count - 1)) == 0)
+                        pids->list = xreallocarray(pids->list, pids->count ? pids->count * 2 : 1, sizeof(pid_t));
+                pids->list[pids->count++] = pid;
+        }
+        return 0;
+}
+
+int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_count, struct err *err)
+{
+        _cleanup_(pid_list_done) struct pid_list pids = { 0 };
+        if (cgroup_walk(cg->driver->procs(), cg->path, collect_pids, &pids, err) < 0)
+                return -1;
+        *ret = TAKE_PTR(pids.list);
+        *ret_count = pids.count;
+        return 0;
+}
+
+static int signal_all(struct cgroup *cg, int signo, size_t *ret_count, struct err *err)
+{
+        _cleanup_(pid_list_done) struct pid_list pids = { 0 };
+        if (cgroup_walk(cg->driver->procs(), cg->path, collect_pids, &pids, err) < 0)
+                return -1;
+        for (size_t i = 0; i < pids.count; i++)
+                (void)kill(pids.list[i], signo);
+        *ret_count = pids.count;
+        return 0;
+}
+
+/* While all are frozen none can fork away from the signal; a group that cannot be frozen is gone through until nobody new
+ * is found. */
+int cgroup_signal(struct cgroup *cg, int signo, struct err *err)
+{
+        struct err unused = ERR_INIT;
+        size_t count = 0, before = SIZE_MAX;
+        if (signo == SIGKILL && cg->driver == &cgroup_v2 && cgroup_has(cg->driver->procs(), cg->path, "cgroup.kill"))
+                return cgroup_write(cg->driver->procs(), cg->path, "cgroup.kill", "1", err);
+        bool was_frozen = cg->driver->frozen(cg->path);
+        bool held = was_frozen || cg->driver->freeze(cg->path, true, &unused) == 0;
+        for (int round = 0; round < (held ? 1 : 32) && count != before; round++) {
+                before = count;
+                if (signal_all(cg, signo, &count, err) < 0)
+                        break;
+        }
+        /* On v1 the frozen do not even die of SIGKILL. */
+        if (held && (!was_frozen || signo == SIGKILL))
+                (void)cg->driver->freeze(cg->path, false, &unused);
+        return err->kind == ERR_NONE ? 0 : -1;
+}
+
+static void sleep_ms(long ms)
+{
+        struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+        nanosleep(&t, NULL);
+}
+
+int cgroup_remove(struct cgroup *cg, struct err *err)
+{
+        long waited = 0;
+        mem_closep(&cg->fd);
+        for (long pause = 1; cg->driver->remove(cg->path, err) < 0; pause = pause < 50 ? pause * 2 : pause) {
+                if (err->sys != EBUSY || waited > REMOVE_MS)
+                        return -1;
+                err_clear(err);
+                /* Removing the first hierarchy may have gone well: the walk copes with what is gone. */
+                if (cgroup_signal(cg, SIGKILL, err) < 0)
+                        err_clear(err);
+                sleep_ms(pause);
+                waited += pause;
+        }
+        err_clear(err);
+        return 0;
+}

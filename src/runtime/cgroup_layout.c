@@ -1,0 +1,95 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/cgroup-internal.h"
+
+static struct cgroup_layout found;
+static bool looked;
+
+static void add_directory(int top_fd, const char *name)
+{
+        struct statfs fs;
+        struct stat st;
+        if (name[0] == '.' || fstatat(top_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+                return; /* links are second names of joined controllers */
+        _cleanup_free_ char *path = xasprintf(CGROUP_TOP "/%s", name);
+        if (statfs(path, &fs) < 0)
+                return;
+        if (fs.f_type == CGROUP2_SUPER_MAGIC && !found.unified) {
+                found.unified = TAKE_PTR(path);
+        } else if (fs.f_type == CGROUP_SUPER_MAGIC) {
+                found.list = xreallocarray(found.list, found.count + 1, sizeof(*found.list));
+                found.list[found.count++] = (struct cgroup_hierarchy){ xstrdup(name), TAKE_PTR(path) };
+        }
+}
+
+static void look(void)
+{
+        struct statfs fs;
+        int fd = open(CGROUP_TOP, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return;
+        if (fstatfs(fd, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) {
+                found.unified = xstrdup(CGROUP_TOP);
+                close(fd);
+                return;
+        }
+        _cleanup_closedir_ DIR *dir = fdopendir(fd);
+        for (struct dirent *e; dir && (e = readdir(dir));)
+                add_directory(fd, e->d_name);
+        if (!dir)
+                close(fd);
+}
+
+const struct cgroup_layout *cgroup_layout(void)
+{
+        if (!looked) {
+                looked = true;
+                look();
+        }
+        return &found;
+}
+
+void cgroup_layout_set(const struct cgroup_layout *layout)
+{
+        found = *layout;
+        looked = true;
+}
+
+/* "system.slice:docker:id" names a systemd scope; "a-b.slice" lies in "a.slice". */
+static char *scope_path(const char *path)
+{
+        _cleanup_strv_ char **parts = strv_split(path, ":", true);
+        char *out = xstrdup("");
+        const char *slice = *parts[0] ? parts[0] : "system.slice";
+        size_t len = str_ends(slice, ".slice") ? strlen(slice) - 6 : strlen(slice);
+        for (size_t i = 1; i <= len; i++) {
+                if (i != len && slice[i] != '-')
+                        continue;
+                char *longer = xasprintf("%s/%.*s.slice", out, (int)i, slice);
+                free(out);
+                out = longer;
+        }
+        char *scope = xasprintf("%s/%s%s%s.scope", out, parts[1], *parts[1] ? "-" : "", parts[2]);
+        free(out);
+        return scope;
+}
+
+char *cgroup_path_clean(const char *path, struct err *err)
+{
+        _cleanup_strv_ char **parts = strv_split(path, ":", true);
+        _cleanup_free_ char *absolute = path[0] == '/'          ? xstrdup(path)
+                                        : strv_len(parts) == 3 ? scope_path(path)
+                                                               : xasprintf("/tare/%s", path);
+        char *clean = path_clean(absolute);
+        if (clean[1] && strlen(clean) < 4000 && !strstr(clean, "/../"))
+                return clean;
+        free(clean);
+        err_set(err, ERR_INVALID, "cgroup path \"%s\"", path);
+        return NULL;
+}

@@ -1,0 +1,418 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "runtime/cgroup-internal.h"
+#include "runtime/kernel-internal.h"
+#include "runtime/mount-internal.h"
+#include "runtime/namespace-internal.h"
+
+/* Everything a create holds until it has succeeded; what is still here at the end is undone. */
+struct create {
+        const struct runtime_create *request;
+        const struct oci_spec *spec;
+        struct init in;
+        int sync_fd;                   /* our end */
+        struct seccomp_filter filter;
+        char *label;
+        char *cgroup_path;
+        struct cgroup *cgroup;
+        bool made_cgroup;
+        pid_t pid;                     /* 0: none yet */
+        int pidfd, console_fd;
+        uint64_t clone_flags;
+};
+
+void runtime_container_done(struct runtime_container *c)
+{
+        mem_closep(&c->pidfd);
+        mem_closep(&c->start_fd);
+        mem_closep(&c->console_fd);
+        cgroup_freep(&c->cgroup);
+        *c = (struct runtime_container)RUNTIME_CONTAINER_INIT;
+}
+
+static void create_init(struct create *c, const struct runtime_create *request)
+{
+        *c = (struct create){ .request = request, .spec = request->spec, .sync_fd = -1, .pidfd = -1, .console_fd = -1 };
+        c->in = (struct init){ .request = request, .spec = request->spec, .sync_fd = -1, .runtime_sync_fd = -1, .stage_fd = -1,
+                               .root_mount_fd = -1, .userns_fd = -1, .root_fd = -1, .null_fd = -1, .empty_fd = -1, .console_fd = -1,
+                               .ptmx_fd = -1, .label_fd = -1 };
+        for (int i = 0; i < OCI_NS_KINDS; i++)
+                c->in.ns_fds[i] = -1;
+}
+
+/* What init needed from us and has as its own copy by now. */
+static void close_inherited(struct create *c)
+{
+        mem_closep(&c->in.sync_fd);
+        mem_closep(&c->in.stage_fd);
+        mem_closep(&c->in.root_mount_fd);
+        mem_closep(&c->in.userns_fd);
+        mem_closep(&c->in.label_fd);
+        for (size_t i = 0; c->in.mount_fds && i < c->spec->mount_count; i++)
+                mem_closep(&c->in.mount_fds[i]);
+        namespaces_close(c->in.ns_fds);
+}
+
+static void create_done(struct create *c)
+{
+        struct err unused = ERR_INIT;
+        if (c->pid > 0) {
+                (void)kill(c->pid, SIGKILL);
+                while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        }
+        if (c->made_cgroup && c->cgroup)
+                (void)cgroup_remove(c->cgroup, &unused);
+        cgroup_freep(&c->cgroup);
+        close_inherited(c);
+        mem_closep(&c->sync_fd);
+        mem_closep(&c->pidfd);
+        mem_closep(&c->console_fd);
+        free(c->in.mount_fds);
+        seccomp_filter_done(&c->filter);
+        free(c->label);
+        free(c->cgroup_path);
+}
+
+/* ---- before the clone ---- */
+
+static int check_spec(const struct runtime_create *r, struct err *err)
+{
+        const struct oci_spec *s = r->spec;
+        const struct oci_namespace *ns = s->namespaces;
+        if (str_empty(r->id))
+                return err_set(err, ERR_INVALID, "a container without id");
+        if (!s->process.args || !s->process.args[0])
+                return err_set(err, ERR_INVALID, "process.args: empty");
+        if (str_empty(s->process.cwd) || s->process.cwd[0] != '/')
+                return err_set(err, ERR_INVALID, "process.cwd: must be absolute");
+        if (!ns[OCI_NS_MOUNT].wanted)
+                return err_set(err, ERR_INVALID, "linux.namespaces: a container needs a mount namespace");
+        if (!ns[OCI_NS_UTS].wanted && (!str_empty(s->hostname) || !str_empty(s->domainname)))
+                return err_set(err, ERR_INVALID, "hostname: needs a uts namespace");
+        if (ns[OCI_NS_USER].wanted && ns[OCI_NS_USER].path && (s->uid_map_count || s->gid_map_count))
+                return err_set(err, ERR_INVALID, "linux.uidMappings: the user namespace that is joined has its own");
+        if ((!ns[OCI_NS_USER].wanted) && (s->uid_map_count || s->gid_map_count))
+                return err_set(err, ERR_INVALID, "linux.uidMappings: needs a user namespace");
+        if (s->process.additional_gid_count > 4096)
+                return err_set(err, ERR_TOO_LARGE, "process.user.additionalGids: more than 4096");
+        return r->preserve_fds < 0 || r->preserve_fds > 1024 ? err_set(err, ERR_INVALID, "preserve_fds") : 0;
+}
+
+/* Descriptors that stay open into the stage lie above those the container's process is given. */
+static int above_preserved(const struct create *c, int fd, struct err *err)
+{
+        int moved = fcntl(fd, F_DUPFD_CLOEXEC, 3 + c->request->preserve_fds);
+        return moved < 0 ? err_sys(err, "duplicate a descriptor") : moved;
+}
+
+static int open_sockets(struct create *c, struct err *err)
+{
+        int sv[2];
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+                return err_sys(err, "socket");
+        _cleanup_close_ int a = sv[0], b = sv[1];
+        c->sync_fd = above_preserved(c, a, err);
+        c->in.sync_fd = c->sync_fd < 0 ? -1 : above_preserved(c, b, err);
+        c->in.runtime_sync_fd = c->sync_fd;
+        if (c->in.sync_fd < 0)
+                return -1;
+        c->in.label_file = label_file(&c->spec->process, &c->label);
+        if (c->in.label_file && (c->in.label_fd = above_preserved(c, b, err)) < 0)
+                return -1;
+        return 0;
+}
+
+static int make_stage(struct create *c, struct err *err)
+{
+        struct stage_request r = { .process = &c->spec->process, .filter = &c->filter, .label = c->label, .sync_fd = c->in.sync_fd,
+                                   .label_fd = c->in.label_fd, .in_userns = c->in.in_userns };
+        r.command = c->request->init_process ? "/sbin/docker-init" : c->spec->process.args[0];
+        r.listen_fd = c->request->start_listen_fd > 0 ? c->request->start_listen_fd : -1;
+        r.wait_start = c->spec->hooks[OCI_HOOK_START_CONTAINER].count == 0;
+        c->in.stage_fd = stage_make(&r, err);
+        return c->in.stage_fd < 0 ? -1 : 0;
+}
+
+/* Who is privileged here and not in the container's user namespace opens what is mounted from the host beforehand: init
+ * could neither reach it nor map its ids. */
+static int prepare_mount(struct create *c, const struct oci_mount *m, int *ret_fd, struct err *err)
+{
+        _cleanup_mount_words_ struct mount_words w;
+        mount_words_parse(m, &w);
+        if (w.remount || (!w.bind && !str_eq(m->type, "overlay")))
+                return 0;
+        int base = c->request->bundle_fd >= 0 ? c->request->bundle_fd : AT_FDCWD;
+        _cleanup_close_ int userns = -1;
+        if (m->uid_map_count && (userns = idmap_userns(m->uid_maps, m->uid_map_count, m->gid_maps, m->gid_map_count, err)) < 0)
+                return -1;
+        _cleanup_close_ int fd = mount_make(m, &w, base, userns >= 0 ? userns : c->in.userns_fd, err);
+        if (fd < 0 || (w.bind && !w.propagation && mount_set_propagation(fd, MS_SLAVE, true, err) < 0))
+                return -1;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+static bool needs_mapping(const struct oci_mount *m)
+{
+        _cleanup_mount_words_ struct mount_words w;
+        if (!m)
+                return false;
+        mount_words_parse(m, &w);
+        return w.idmap;
+}
+
+static int prepare_mounts(struct create *c, struct err *err)
+{
+        const struct oci_spec *s = c->spec;
+        bool privileged = geteuid() == 0 && c->in.in_userns, mapped = needs_mapping(c->request->rootfs);
+        c->in.mount_fds = xcalloc(s->mount_count, sizeof(int));
+        for (size_t i = 0; i < s->mount_count; i++)
+                c->in.mount_fds[i] = -1;
+        for (size_t i = 0; i < s->mount_count; i++)
+                mapped = mapped || needs_mapping(&s->mounts[i]);
+        if (mapped && s->uid_map_count && (c->in.userns_fd = idmap_userns(s->uid_maps, s->uid_map_count, s->gid_maps, s->gid_map_count, err)) < 0)
+                return -1;
+        struct oci_mount bound = { .destination = (char *)"/", .type = (char *)"bind", .source = s->root_path,
+                                   .options = (char *[]){ (char *)"rbind", NULL } };
+        const struct oci_mount *root = c->request->rootfs ? c->request->rootfs : &bound;
+        if ((privileged || needs_mapping(root)) && prepare_mount(c, root, &c->in.root_mount_fd, err) < 0)
+                return err_add(err, "root");
+        for (size_t i = 0; i < s->mount_count; i++)
+                if ((privileged || needs_mapping(&s->mounts[i])) && prepare_mount(c, &s->mounts[i], &c->in.mount_fds[i], err) < 0)
+                        return err_add(err, "mount %s", s->mounts[i].destination);
+        return 0;
+}
+
+static void choose_flags(struct create *c)
+{
+        const struct oci_namespace *ns = c->spec->namespaces;
+        for (int i = 0; i < OCI_NS_KINDS; i++) {
+                if (!ns[i].wanted || ns[i].path)
+                        continue;
+                /* These two init makes itself: the first once it is in its group, the second once it has its offsets. */
+                if (i == OCI_NS_CGROUP || i == OCI_NS_TIME)
+                        c->in.unshare_flags |= namespace_flag((enum oci_namespace_kind)i);
+                else
+                        c->clone_flags |= namespace_flag((enum oci_namespace_kind)i);
+        }
+        c->in.user_new = ns[OCI_NS_USER].wanted && !ns[OCI_NS_USER].path;
+        c->in.in_userns = ns[OCI_NS_USER].wanted;
+        c->in.guarded = c->in.ns_fds[OCI_NS_USER] >= 0 || c->in.ns_fds[OCI_NS_PID] >= 0 || c->in.ns_fds[OCI_NS_MOUNT] >= 0;
+        STRV_FOREACH(entry, c->spec->sysctl)
+                if (str_starts(*entry, "net.") && c->request->on_namespaces)
+                        c->in.wait_network = true;
+}
+
+static int prepare(struct create *c, struct err *err)
+{
+        if (check_spec(c->request, err) < 0 || namespaces_open(c->spec, c->in.ns_fds, err) < 0)
+                return -1;
+        choose_flags(c);
+        if (c->spec->seccomp && seccomp_filter_load(c->spec->seccomp, c->request->seccomp_cache, &c->filter, err) < 0)
+                return -1;
+        _cleanup_free_ char *path = c->spec->cgroups_path ? xstrdup(c->spec->cgroups_path) : xasprintf("/tare/%s", c->request->id);
+        c->cgroup_path = cgroup_path_clean(path, err);
+        if (!c->cgroup_path)
+                return -1;
+        c->in.cgroup_path = c->cgroup_path;
+        c->in.wait_cgroup = true;
+        return open_sockets(c, err) < 0 || make_stage(c, err) < 0 || prepare_mounts(c, err) < 0 ? -1 : 0;
+}
+
+/* ---- groups ---- */
+
+static bool wants_resources(const struct oci_resources *r)
+{
+        return r->has_memory_limit || r->has_cpu_quota || r->has_cpu_shares || r->has_pids_limit || r->cpuset_cpus || r->unified;
+}
+
+/* A user without delegated groups still gets his container, unless he asked for limits. */
+static int make_cgroup(struct create *c, struct err *err)
+{
+        if (cgroup_create(c->cgroup_path, &c->spec->resources, &c->cgroup, err) == 0) {
+                c->made_cgroup = true;
+                return 0;
+        }
+        bool refused = err->kind == ERR_DENIED || err->sys == EROFS;
+        if (!refused || geteuid() == 0 || wants_resources(&c->spec->resources))
+                return err_add(err, "cgroup");
+        err_clear(err);
+        c->in.cgroup_path = NULL;
+        return 0;
+}
+
+static int join_cgroup(struct create *c, bool cloned_into, struct err *err)
+{
+        if (!c->cgroup && make_cgroup(c, err) < 0)
+                return -1;
+        if (c->cgroup && !cloned_into && cgroup_join(c->cgroup, c->pid, err) < 0)
+                return err_add(err, "cgroup");
+        return sync_send(c->sync_fd, SYNC_CGROUP, err);
+}
+
+/* ---- after the clone: our part, while init builds its root ---- */
+
+static int set_up_network(struct create *c, struct err *err)
+{
+        if (c->request->on_namespaces) {
+                char path[64];
+                snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)c->pid);
+                _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+                if (fd < 0)
+                        return err_sys(err, "open the network namespace");
+                if (c->request->on_namespaces(c->request->data, c->pid, fd, err) < 0)
+                        return -1;
+        }
+        return c->in.wait_network ? sync_send(c->sync_fd, SYNC_NETWORK, err) : 0;
+}
+
+static int our_part(struct create *c, bool cloned_into, struct err *err)
+{
+        if (c->in.user_new && (idmap_write(c->pid, c->spec, err) < 0 || sync_send(c->sync_fd, SYNC_MAPPED, err) < 0))
+                return -1;
+        if (join_cgroup(c, cloned_into, err) < 0 || process_set_oom_score(&c->spec->process, c->pid, err) < 0)
+                return -1;
+        return set_up_network(c, err);
+}
+
+static int run_hooks(struct create *c, struct err *err)
+{
+        static const enum oci_hook_kind kinds[] = { OCI_HOOK_PRESTART, OCI_HOOK_CREATE_RUNTIME };
+        for (size_t i = 0; i < ELEMENTS(kinds); i++)
+                if (runtime_hooks(c->spec, kinds[i], c->request->id, c->request->bundle, c->pid, "creating", err) < 0)
+                        return -1;
+        return sync_send(c->sync_fd, SYNC_HOOKS_DONE, err);
+}
+
+static int died(struct err *err)
+{
+        return err_set(err, ERR_SYSTEM, "init died before the container was ready");
+}
+
+static int hand_over(struct create *c, int listener_fd, struct err *err)
+{
+        _cleanup_free_ char *state = runtime_state_json(c->spec, c->request->id, c->request->bundle, c->pid, "creating");
+        return seccomp_hand_over(c->spec->seccomp, listener_fd, c->pid, state, err);
+}
+
+/* One message of init: 1 when it is ready. */
+static int take_message(struct create *c, struct err *err)
+{
+        struct sync_packet p;
+        _cleanup_close_ int fd = -1;
+        if (sync_receive(c->sync_fd, &p, &fd, err) < 0)
+                return -1;
+        switch (p.message.type) {
+        case SYNC_READY: return 1;
+        case SYNC_CONSOLE: c->console_fd = TAKE_FD(fd); return 0;
+        case SYNC_LISTENER: return hand_over(c, fd, err);
+        case SYNC_MOUNTED: return run_hooks(c, err);
+        case SYNC_STAGE: return stage_error(&p.message, err);
+        case SYNC_ERROR: *err = p.error; return -1;
+        default: return died(err);
+        }
+}
+
+static int wait_ready(struct create *c, struct err *err)
+{
+        int r;
+        while ((r = take_message(c, err)) == 0)
+                ;
+        return r < 0 ? -1 : 0;
+}
+
+/* When our part fails because init is gone, init's own words are the better ones. */
+static int prefer_init_error(struct create *c, struct err *err)
+{
+        struct sync_packet p;
+        struct err unused = ERR_INIT;
+        if (err->sys != EPIPE && err->sys != ESRCH && err->sys != ENOENT && err->sys != ECONNRESET)
+                return -1;
+        while (sync_receive(c->sync_fd, &p, NULL, &unused) == 0 && p.message.type)
+                if (p.message.type == SYNC_ERROR) {
+                        *err = p.error;
+                        break;
+                }
+        return -1;
+}
+
+static int start_init(struct create *c, bool *ret_into, struct err *err)
+{
+        struct namespaces_clone n = { .flags = c->clone_flags, .join = c->in.ns_fds, .cgroup_fd = -1, .guarded = c->in.guarded };
+        /* On v2 the group comes first, because init can be born in it; on v1 it is made while init already works. */
+        if (cgroup_layout()->count == 0 && cgroup_layout()->unified) {
+                if (make_cgroup(c, err) < 0)
+                        return -1;
+                n.cgroup_fd = c->cgroup ? cgroup_clone_fd(c->cgroup) : -1;
+        }
+        *ret_into = n.cgroup_fd >= 0;
+        pid_t pid = namespaces_clone(&n, &c->pidfd, err);
+        if (pid == 0)
+                init_main(&c->in);
+        if (pid < 0)
+                return -1;
+        c->pid = pid;
+        close_inherited(c);
+        return 0;
+}
+
+static int create(struct create *c, struct runtime_container *ret, struct err *err)
+{
+        bool into = false;
+        uint64_t started = 0;
+        if (prepare(c, err) < 0 || start_init(c, &into, err) < 0)
+                return -1;
+        if (our_part(c, into, err) < 0)
+                return prefer_init_error(c, err);
+        if (proc_start_time(c->pid, &started, err) < 0 || wait_ready(c, err) < 0)
+                return -1;
+        *ret = (struct runtime_container){ .pid = c->pid, .start_time = started, .pidfd = TAKE_FD(c->pidfd), .start_fd = TAKE_FD(c->sync_fd),
+                                           .console_fd = TAKE_FD(c->console_fd), .cgroup = TAKE_PTR(c->cgroup) };
+        c->pid = 0;
+        return 0;
+}
+
+int runtime_create(const struct runtime_create *request, struct runtime_container *ret, struct err *err)
+{
+        _cleanup_(create_done) struct create c;
+        create_init(&c, request);
+        return create(&c, ret, err) < 0 ? err_add(err, "create container %s", request->id ? request->id : "") : 0;
+}
+
+int runtime_start(struct runtime_container *c, struct err *err)
+{
+        struct sync_packet p;
+        if (c->start_fd < 0)
+                return err_set(err, ERR_CONFLICT, "the container is started already");
+        _cleanup_close_ int fd = TAKE_FD(c->start_fd);
+        if (sync_send(fd, SYNC_START, err) < 0)
+                return err_add(err, "start");
+        if (sync_receive(fd, &p, NULL, err) < 0)
+                return err->sys == ECONNRESET ? 0 : err_add(err, "start");
+        if (p.message.type == SYNC_STAGE)
+                return stage_error(&p.message, err);
+        if (p.message.type == SYNC_ERROR) {
+                *err = p.error;
+                return -1;
+        }
+        return 0; /* closed by exec */
+}
+
+int runtime_remove(struct runtime_container *c, struct err *err)
+{
+        struct err unused = ERR_INIT;
+        if (c->pidfd >= 0)
+                (void)proc_signal(c->pidfd, SIGKILL, &unused);
+        if (c->cgroup && cgroup_remove(c->cgroup, err) < 0)
+                return err_add(err, "remove container");
+        return 0;
+}

@@ -1,0 +1,318 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include "base/fd.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "runtime/cgroup-internal.h"
+#include "runtime/init-internal.h"
+#include "runtime/kernel-internal.h"
+
+struct exec {
+        const struct runtime_exec *request;
+        int target_fd;                 /* pidfd of the container's init */
+        int root_fd;                   /* its root directory */
+        int sync_fd, their_sync_fd, stage_fd, label_fd;
+        const char *label_file;
+        char *label;
+        struct seccomp_filter filter;
+        struct cgroup *cgroup;
+        int namespaces;                /* what to join */
+        bool foreign_user;
+        pid_t pid;
+        int pidfd, console_fd;
+};
+
+static void exec_done(struct exec *x)
+{
+        if (x->pid > 0) {
+                (void)kill(x->pid, SIGKILL);
+                while (waitpid(x->pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        }
+        int *const fds[] = { &x->target_fd, &x->root_fd, &x->sync_fd, &x->their_sync_fd, &x->stage_fd, &x->label_fd, &x->pidfd, &x->console_fd };
+        for (size_t i = 0; i < ELEMENTS(fds); i++)
+                mem_closep(fds[i]);
+        free(x->label);
+        seccomp_filter_done(&x->filter);
+        cgroup_freep(&x->cgroup);
+}
+
+/* ---- before the clone ---- */
+
+static bool same_namespace(pid_t pid, const char *name)
+{
+        char theirs[64], ours[64];
+        struct stat a, b;
+        snprintf(theirs, sizeof(theirs), "/proc/%d/ns/%s", (int)pid, name);
+        snprintf(ours, sizeof(ours), "/proc/thread-self/ns/%s", name);
+        return stat(theirs, &a) < 0 || stat(ours, &b) < 0 || (a.st_ino == b.st_ino && a.st_dev == b.st_dev);
+}
+
+static int find_target(struct exec *x, struct err *err)
+{
+        const struct runtime_exec *r = x->request;
+        char path[64];
+        x->target_fd = proc_open(r->pid, r->start_time, err);
+        if (x->target_fd < 0)
+                return err->kind == ERR_NOT_FOUND ? err_set(err, ERR_CONFLICT, "the container is not running") : -1;
+        snprintf(path, sizeof(path), "/proc/%d/root", (int)r->pid);
+        x->root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (x->root_fd < 0)
+                return err_sys(err, "open the container's root");
+        x->namespaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+        x->foreign_user = !same_namespace(r->pid, "user");
+        if (x->foreign_user)
+                x->namespaces |= CLONE_NEWUSER;
+        if (!same_namespace(r->pid, "time"))
+                x->namespaces |= CLONE_NEWTIME;
+        /* Nobody could have taken the pid between opening it and reading below its directory, or this fails now. */
+        return pidfd_send_signal(x->target_fd, 0, NULL, 0) < 0 && errno == ESRCH ? err_set(err, ERR_CONFLICT, "the container is not running") : 0;
+}
+
+static int find_cgroup(struct exec *x, struct err *err)
+{
+        if (str_empty(x->request->cgroups_path))
+                return 0;
+        if (cgroup_open(x->request->cgroups_path, &x->cgroup, err) < 0) {
+                if (err->kind != ERR_NOT_FOUND && err->kind != ERR_UNSUPPORTED)
+                        return -1;
+                err_clear(err); /* rootless without groups of its own */
+                return 0;
+        }
+        return cgroup_frozen(x->cgroup) ? err_set(err, ERR_CONFLICT, "the container is paused, unpause it before exec") : 0;
+}
+
+static int open_sockets(struct exec *x, struct err *err)
+{
+        int sv[2], least = 3 + x->request->preserve_fds;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+                return err_sys(err, "socket");
+        _cleanup_close_ int a = sv[0], b = sv[1];
+        x->sync_fd = fcntl(a, F_DUPFD_CLOEXEC, least);
+        x->their_sync_fd = fcntl(b, F_DUPFD_CLOEXEC, least);
+        x->label_file = label_file(x->request->process, &x->label);
+        if (x->label_file)
+                x->label_fd = fcntl(b, F_DUPFD_CLOEXEC, least);
+        return x->sync_fd < 0 || x->their_sync_fd < 0 || (x->label_file && x->label_fd < 0) ? err_sys(err, "socket") : 0;
+}
+
+static int prepare(struct exec *x, struct err *err)
+{
+        const struct runtime_exec *r = x->request;
+        if (!r->process->args || !r->process->args[0])
+                return err_set(err, ERR_INVALID, "process.args: empty");
+        if (str_empty(r->process->cwd) || r->process->cwd[0] != '/')
+                return err_set(err, ERR_INVALID, "process.cwd: must be absolute");
+        if (r->process->additional_gid_count > 4096 || r->preserve_fds < 0 || r->preserve_fds > 1024)
+                return err_set(err, ERR_INVALID, "process: too many groups or descriptors");
+        if (find_target(x, err) < 0 || find_cgroup(x, err) < 0 || open_sockets(x, err) < 0)
+                return -1;
+        if (r->seccomp && seccomp_filter_load(r->seccomp, r->seccomp_cache, &x->filter, err) < 0)
+                return -1;
+        struct stage_request stage = { .process = r->process, .command = r->process->args[0], .filter = &x->filter, .label = x->label,
+                                       .sync_fd = x->their_sync_fd, .listen_fd = -1, .label_fd = x->label_fd, .in_userns = x->foreign_user };
+        x->stage_fd = stage_make(&stage, err);
+        return x->stage_fd < 0 ? -1 : 0;
+}
+
+/* ---- inside ---- */
+
+static int enter(struct exec *x, struct err *err)
+{
+        (void)setsid();
+        /* Not the caller's keys; and the label's file while /proc is still the host's. */
+        (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
+        if (label_open(x->label_file, x->label_fd, err) < 0)
+                return -1;
+        if (setns(x->target_fd, x->namespaces) < 0)
+                return err_sys(err, "join the container's namespaces");
+        if (fchdir(x->root_fd) < 0 || kernel_change_root(".") < 0 || chdir("/") < 0)
+                return err_sys(err, "enter the container's root");
+        return 0;
+}
+
+static int take_terminal(struct exec *x, int ret_stdio[3], struct err *err)
+{
+        int master = -1, slave = -1;
+        if (console_open_pair(x->root_fd, x->request->process, &master, &slave, err) < 0)
+                return -1;
+        if (ioctl(slave, TIOCSCTTY, 0) < 0)
+                return err_sys(err, "take the terminal");
+        if (sync_send_fd(x->their_sync_fd, SYNC_CONSOLE, master, err) < 0)
+                return -1;
+        mem_closep(&master);
+        for (int i = 0; i < 3; i++)
+                ret_stdio[i] = slave;
+        return 0;
+}
+
+static int run_inside(struct exec *x, struct err *err)
+{
+        const struct oci_process *p = x->request->process;
+        int stdio[3] = { x->request->stdio[0], x->request->stdio[1], x->request->stdio[2] };
+        if (sync_expect(x->their_sync_fd, SYNC_CGROUP, err) < 0 || enter(x, err) < 0)
+                return -1;
+        if (p->terminal && take_terminal(x, stdio, err) < 0)
+                return -1;
+        if (process_prepare(p, NULL, err) < 0)
+                return -1;
+        return process_launch(p, p->args, stdio, x->request->preserve_fds, x->their_sync_fd, -1, x->label_fd, x->stage_fd, err);
+}
+
+__attribute__((noreturn)) static void inside(struct exec *x)
+{
+        struct err err = ERR_INIT;
+        mem_closep(&x->sync_fd);
+        (void)run_inside(x, &err);
+        (void)sync_send_error(x->their_sync_fd, &err);
+        _exit(1);
+}
+
+/* ---- the clone ---- */
+
+static pid_t clone_child(uint64_t flags, int cgroup_fd, int *ret_pidfd)
+{
+        struct clone_args args = { .flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+                                   .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD };
+        if (cgroup_fd >= 0) {
+                args.flags |= CLONE_INTO_CGROUP;
+                args.cgroup = (uint64_t)cgroup_fd;
+        }
+        return kernel_clone3(&args, sizeof(args));
+}
+
+/* Who is not privileged here is so inside the user namespace that is his: a process in between joins everything and
+ * clones ours, as our own child, into the pid namespace. */
+static pid_t clone_between(struct exec *x, struct err *err)
+{
+        int ends[2], status, pidfd = -1;
+        pid_t pid = -1;
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return err_sys(err, "pipe");
+        _cleanup_close_ int from = ends[0], to = ends[1];
+        pid_t between = clone_child(0, -1, &pidfd);
+        _cleanup_close_ int unused_fd = pidfd;
+        if (between == 0) {
+                if (setns(x->target_fd, CLONE_NEWPID | (x->namespaces & CLONE_NEWUSER)) < 0)
+                        _exit(1);
+                x->namespaces &= ~CLONE_NEWUSER;
+                pid = clone_child(CLONE_PARENT, -1, &pidfd);
+                if (pid == 0)
+                        inside(x);
+                _exit(fd_write_full(to, &pid, sizeof(pid)) < 0 || pid < 0);
+        }
+        mem_closep(&to);
+        bool told = between > 0 && fd_read_full(from, &pid, sizeof(pid)) == sizeof(pid);
+        while (between > 0 && waitpid(between, &status, 0) < 0 && errno == EINTR)
+                ;
+        if (!told || pid < 0 || (x->pidfd = pidfd_open(pid, 0)) < 0)
+                return err_set(err, ERR_DENIED, "cannot join the container's namespaces");
+        return pid;
+}
+
+/* The calling thread's children are born in the container's pid namespace for the moment of the clone. */
+static pid_t clone_inside(struct exec *x, bool *ret_into, struct err *err)
+{
+        _cleanup_close_ int own = open("/proc/thread-self/ns/pid", O_RDONLY | O_CLOEXEC);
+        if (own < 0)
+                return err_sys(err, "open the pid namespace");
+        if (setns(x->target_fd, CLONE_NEWPID) < 0)
+                return errno == EPERM ? clone_between(x, err) : err_sys(err, "join the container's pid namespace");
+        int cgroup_fd = x->cgroup ? cgroup_clone_fd(x->cgroup) : -1;
+        pid_t pid = clone_child(0, cgroup_fd, &x->pidfd);
+        *ret_into = cgroup_fd >= 0;
+        if (pid < 0 && cgroup_fd >= 0) { /* a group with groups below it takes no processes on v2 */
+                *ret_into = false;
+                pid = clone_child(0, -1, &x->pidfd);
+        }
+        if (pid == 0)
+                inside(x);
+        int saved = errno;
+        if (setns(own, CLONE_NEWPID) < 0)
+                abort(); /* every later child of this thread would be born in the container */
+        return pid < 0 ? err_sysnum(err, saved, "clone") : pid;
+}
+
+/* The group of init itself, where the container has made groups below its own. */
+static int join_group_of_init(struct exec *x, struct err *err)
+{
+        char path[64], line[4096];
+        snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)x->request->pid);
+        _cleanup_fclose_ FILE *f = fopen(path, "re");
+        while (f && fgets(line, sizeof(line), f)) {
+                line[strcspn(line, "\n")] = 0;
+                if (str_starts(line, "0::/") && cgroup_layout()->unified)
+                        return cgroup_v2.join(line + 3, x->pid, err);
+        }
+        return err_set(err, ERR_NOT_FOUND, "the container's init has no group");
+}
+
+static int join_cgroup(struct exec *x, bool cloned_into, struct err *err)
+{
+        if (x->cgroup && !cloned_into && cgroup_join(x->cgroup, x->pid, err) < 0) {
+                if (err->sys != EBUSY && err->sys != EOPNOTSUPP)
+                        return err_add(err, "cgroup");
+                err_clear(err);
+                if (join_group_of_init(x, err) < 0)
+                        return err_add(err, "cgroup");
+        }
+        return sync_send(x->sync_fd, SYNC_CGROUP, err);
+}
+
+/* ---- after ---- */
+
+static int take_message(struct exec *x, struct err *err)
+{
+        struct sync_packet p;
+        _cleanup_close_ int fd = -1;
+        if (sync_receive(x->sync_fd, &p, &fd, err) < 0)
+                return -1;
+        switch (p.message.type) {
+        case 0: return 1; /* closed by exec */
+        case SYNC_CONSOLE: x->console_fd = TAKE_FD(fd); return 0;
+        case SYNC_LISTENER: return seccomp_hand_over(x->request->seccomp, fd, x->pid, NULL, err);
+        case SYNC_STAGE: return stage_error(&p.message, err);
+        case SYNC_ERROR: *err = p.error; return -1;
+        default: return err_set(err, ERR_SYSTEM, "the process inside spoke out of turn");
+        }
+}
+
+static int exec_run(struct exec *x, struct err *err)
+{
+        bool into = false;
+        if (prepare(x, err) < 0)
+                return -1;
+        int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), r;
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the container's processes see our child from its first moment */
+        pid_t pid = clone_inside(x, &into, err);
+        prctl(PR_SET_DUMPABLE, dumpable == 1, 0, 0, 0);
+        if (pid < 0)
+                return -1;
+        x->pid = pid;
+        mem_closep(&x->their_sync_fd);
+        mem_closep(&x->label_fd);
+        if (join_cgroup(x, into, err) < 0 || process_set_oom_score(x->request->process, pid, err) < 0)
+                return -1;
+        while ((r = take_message(x, err)) == 0)
+                ;
+        return r < 0 ? -1 : 0;
+}
+
+int runtime_exec(const struct runtime_exec *request, struct runtime_exec_result *ret, struct err *err)
+{
+        _cleanup_(exec_done) struct exec x = { .request = request, .target_fd = -1, .root_fd = -1, .sync_fd = -1, .their_sync_fd = -1,
+                                               .stage_fd = -1, .label_fd = -1, .pidfd = -1, .console_fd = -1 };
+        if (exec_run(&x, err) < 0)
+                return err_add(err, "exec");
+        *ret = (struct runtime_exec_result){ .pid = x.pid, .pidfd = TAKE_FD(x.pidfd), .console_fd = TAKE_FD(x.console_fd) };
+        x.pid = 0;
+        return 0;
+}

@@ -1,0 +1,70 @@
+#include <errno.h>
+#include <signal.h>
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "runtime/container.h"
+
+char *runtime_state_json(const struct oci_spec *spec, const char *id, const char *bundle, pid_t pid, const char *status)
+{
+        _cleanup_json_ json_t *o = json_object();
+        json_object_set_new(o, "ociVersion", json_string("1.2.0"));
+        json_object_set_new(o, "id", json_string(id));
+        json_object_set_new(o, "status", json_string(status));
+        if (pid > 0)
+                json_object_set_new(o, "pid", json_integer(pid));
+        json_object_set_new(o, "bundle", json_string(bundle ? bundle : ""));
+        json_set_map(o, "annotations", spec->annotations);
+        return json_text(o);
+}
+
+static int run_hook(const struct oci_hook *h, const char *state, struct err *err)
+{
+        static char *const no_env[] = { NULL };
+        char *const only_path[] = { h->path, NULL };
+        if (str_empty(h->path) || h->path[0] != '/')
+                return err_set(err, ERR_INVALID, "the path must be absolute");
+        _cleanup_close_ int input = fd_memfd("state", state, strlen(state), err), pidfd = -1;
+        if (input < 0)
+                return -1;
+        struct proc_spawn spawn = { .path = h->path, .argv = h->args ? h->args : only_path, .env = h->env ? h->env : no_env,
+                                    .stdin_fd = input, .stdout_fd = -1, .stderr_fd = 2 };
+        pid_t pid = 0;
+        int status = 0;
+        if (proc_spawn(&spawn, &pid, &pidfd, err) < 0)
+                return -1;
+        int timeout = h->timeout > 0 && h->timeout < INT32_MAX / 1000 ? (int)h->timeout * 1000 : -1;
+        struct err late = ERR_INIT, unused = ERR_INIT;
+        bool in_time = proc_wait_gone(pidfd, timeout, &late) == 0;
+        if (!in_time)
+                (void)proc_signal(pidfd, SIGKILL, &unused);
+        if (proc_wait(pid, &status, err) < 0)
+                return -1;
+        if (!in_time)
+                return err_set(err, ERR_TIMEOUT, "did not end within %d s", (int)h->timeout);
+        return status ? err_set(err, ERR_SYSTEM, "exited with %d", status) : 0;
+}
+
+int runtime_hooks(const struct oci_spec *spec, enum oci_hook_kind kind, const char *id, const char *bundle, pid_t pid,
+                  const char *status, struct err *err)
+{
+        const struct oci_hooks *hooks = &spec->hooks[kind];
+        if (!hooks->count)
+                return 0;
+        _cleanup_free_ char *state = runtime_state_json(spec, id, bundle, pid, status);
+        /* After the start a hook that fails is only told of: the container lives, or is gone, all the same. */
+        bool go_on = kind == OCI_HOOK_POSTSTART || kind == OCI_HOOK_POSTSTOP;
+        int r = 0;
+        for (size_t i = 0; i < hooks->count; i++) {
+                struct err one = ERR_INIT;
+                if (run_hook(&hooks->list[i], state, &one) == 0)
+                        continue;
+                if (r == 0)
+                        *err = one;
+                r = err_add(err, "hook %s", hooks->list[i].path ? hooks->list[i].path : "");
+                if (!go_on)
+                        return -1;
+        }
+        return r;
+}

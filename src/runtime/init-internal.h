@@ -1,0 +1,100 @@
+/* What init, the container's first process, works with between clone and exec. It is a fork of the caller, so everything
+ * here is a copy; it talks to the runtime over sync_fd (stage/stage.h names the messages). */
+#ifndef TARE_RUNTIME_INIT_INTERNAL_H
+#define TARE_RUNTIME_INIT_INTERNAL_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include "base/err.h"
+#include "oci/runtime_spec.h"
+#include "runtime/container.h"
+#include "runtime/seccomp-internal.h"
+#include "runtime/stage/stage.h"
+
+struct init {
+        const struct runtime_create *request;
+        const struct oci_spec *spec;
+        int sync_fd;                   /* ours */
+        int runtime_sync_fd;           /* the other end: init closes it first */
+        int stage_fd;                  /* sealed program and plan */
+        int ns_fds[OCI_NS_KINDS];      /* namespaces to join, -1 */
+        uint64_t unshare_flags;        /* new ones init itself makes, after joining */
+        bool user_new;                 /* SYNC_MAPPED will come, then we become root of it */
+        bool in_userns;                /* new or joined: device nodes cannot be made */
+        bool wait_cgroup;              /* SYNC_CGROUP will come */
+        bool cgroup_done;
+        bool wait_network, network_done;
+        bool guarded;                  /* others may already be where we are: not dumpable */
+        const char *cgroup_path;       /* as created, below each hierarchy */
+        int root_mount_fd;             /* made by the runtime beforehand, -1 */
+        int *mount_fds;                /* likewise, one a spec mount; NULL: none */
+        int userns_fd;                 /* of the container, for mapped mounts; -1 */
+        /* init's own */
+        int root_fd;                   /* the container's root, attached */
+        int null_fd;                   /* the host's /dev/null, checked */
+        int empty_fd;                  /* a detached read-only tmpfs to cover directories with; -1 */
+        int console_fd;                /* slave of the terminal, -1 */
+        int ptmx_fd;                   /* master */
+        const char *label_file;        /* label_file() */
+        int label_fd;                  /* a number kept free for it, -1 */
+};
+
+/* Never returns. */
+void init_main(struct init *in) __attribute__((noreturn));
+
+/* ---- the sync socket ---- */
+int sync_send(int fd, enum sync_type type, struct err *err);
+int sync_send_fd(int fd, enum sync_type type, int passed, struct err *err);
+int sync_send_error(int fd, const struct err *what);
+/* What came: *ret_fd (NULL: none expected) is -1 without a descriptor. A peer that is gone is SYNC type 0. */
+struct sync_packet {
+        struct sync_message message;
+        struct err error;              /* of SYNC_ERROR */
+};
+int sync_receive(int fd, struct sync_packet *ret, int *ret_fd, struct err *err);
+/* Waits for exactly this one. */
+int sync_expect(int fd, enum sync_type type, struct err *err);
+
+/* ---- pieces of the root ---- */
+int root_build(struct init *in, struct err *err);              /* attaches root and mounts, devices, masks */
+int root_enter(struct init *in, struct err *err);              /* pivot_root */
+int root_add_devices(struct init *in, struct err *err);
+int root_protect(struct init *in, struct err *err);            /* masked and read-only paths */
+int root_mount_cgroup(struct init *in, const struct oci_mount *m, struct err *err);
+int console_open(struct init *in, struct err *err);
+int init_wait_cgroup(struct init *in, struct err *err);
+int init_wait_network(struct init *in, struct err *err);
+
+/* ---- the process ---- */
+/* What the kernel keeps for a process and needs our privileges to set: limits, priorities, personality. */
+int process_prepare(const struct oci_process *p, const char *personality, struct err *err);
+/* By the runtime, from outside. A value that only the privileged may set is left as it is. */
+int process_set_oom_score(const struct oci_process *p, pid_t pid, struct err *err);
+/* A terminal pair of the container's own devpts below root_fd. */
+int console_open_pair(int root_fd, const struct oci_process *p, int *ret_master, int *ret_slave, struct err *err);
+/* Puts stdio in place, closes the rest, executes the stage. Returns only on failure. */
+int process_launch(const struct oci_process *p, char *const *args, const int stdio[3], int preserve_fds, int sync_fd, int listen_fd,
+                   int label_fd, int stage_fd, struct err *err);
+struct stage_request {
+        const struct oci_process *process;
+        const char *command;           /* args[0], or the reaper */
+        const struct seccomp_filter *filter;
+        const char *label;             /* text for label_fd, NULL */
+        int sync_fd, listen_fd, label_fd;      /* as init will have them */
+        bool wait_start, in_userns;
+};
+/* A sealed memfd with program and plan. */
+int stage_make(const struct stage_request *request, struct err *err);
+/* Error of a stage message: the words of the command's failure. */
+int stage_error(const struct sync_message *m, struct err *err);
+/* The file a security label is written to and its text (heap); NULL when none is wanted or this kernel has no such module. */
+const char *label_file(const struct oci_process *p, char **ret_text);
+/* Opens it, for the calling process, under the given number; no file: nothing. */
+int label_open(const char *file, int number, struct err *err);
+
+/* ---- user namespaces ---- */
+int idmap_write(pid_t pid, const struct oci_spec *spec, struct err *err);
+/* A user namespace with these maps, for mapped mounts. */
+int idmap_userns(const struct oci_id_map *uids, size_t uid_count, const struct oci_id_map *gids, size_t gid_count, struct err *err);
+
+#endif

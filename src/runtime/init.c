@@ -1,0 +1,208 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <linux/keyctl.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "runtime/init-internal.h"
+#include "runtime/kernel-internal.h"
+
+/* ---- namespaces ---- */
+
+static int become_root(const struct init *in, struct err *err)
+{
+        if (in->user_new && sync_expect(in->sync_fd, SYNC_MAPPED, err) < 0)
+                return -1;
+        if (!in->in_userns)
+                return 0;
+        if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+                return err_sys(err, "become root of the user namespace");
+        (void)setgroups(0, NULL); /* denied where the namespace was made without privilege */
+        /* Changing ids hid our files in /proc from us. Where nobody else can be yet, that is not needed. */
+        if (!in->guarded)
+                prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+        return 0;
+}
+
+static int join_namespaces(struct init *in, struct err *err)
+{
+        static const enum oci_namespace_kind order[] = { OCI_NS_TIME, OCI_NS_MOUNT };
+        for (size_t i = 0; i < ELEMENTS(order); i++)
+                if (in->ns_fds[order[i]] >= 0 && setns(in->ns_fds[order[i]], 0) < 0)
+                        return err_sys(err, "join the %s namespace", oci_namespace_name(order[i]));
+        return 0;
+}
+
+/* Offsets can be set only before anybody is in the namespace: it is made for our children, given its offsets, and only
+ * then entered. */
+static int new_time(const struct oci_spec *spec, struct err *err)
+{
+        if (unshare(CLONE_NEWTIME) < 0)
+                return errno == EINVAL ? err_set(err, ERR_UNSUPPORTED, "this kernel has no time namespaces") : err_sys(err, "make a time namespace");
+        _cleanup_free_ char *text = xasprintf("monotonic %" PRId64 " %" PRIu32 "\nboottime %" PRId64 " %" PRIu32 "\n", spec->monotonic_secs,
+                                              spec->monotonic_nsecs, spec->boottime_secs, spec->boottime_nsecs);
+        if ((spec->has_monotonic_offset || spec->has_boottime_offset) && file_poke_at(AT_FDCWD, "/proc/self/timens_offsets", text, err) < 0)
+                return -1;
+        _cleanup_close_ int fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+        return fd < 0 || setns(fd, CLONE_NEWTIME) < 0 ? err_sys(err, "enter the time namespace") : 0;
+}
+
+static int set_names(const struct oci_spec *spec, struct err *err)
+{
+        if (!str_empty(spec->hostname) && sethostname(spec->hostname, strlen(spec->hostname)) < 0)
+                return err_sys(err, "hostname");
+        if (!str_empty(spec->domainname) && setdomainname(spec->domainname, strlen(spec->domainname)) < 0)
+                return err_sys(err, "domainname");
+        return 0;
+}
+
+/* A session keyring of its own keeps the host's keys away. Quota or a missing key facility is no reason not to start. */
+static void new_keyring(const struct runtime_create *request)
+{
+        if (request->no_new_keyring)
+                return;
+        _cleanup_free_ char *name = xasprintf("_ses.%s", request->id);
+        (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0);
+}
+
+/* ---- kernel parameters ---- */
+
+int init_wait_network(struct init *in, struct err *err)
+{
+        if (!in->wait_network || in->network_done)
+                return 0;
+        in->network_done = true;
+        return sync_expect(in->sync_fd, SYNC_NETWORK, err);
+}
+
+/* Written through the host's /proc: it is genuine, and shows the parameters of the writer's namespaces. */
+static int set_sysctl(const char *entry, struct err *err)
+{
+        const char *equals = strchr(entry, '=');
+        if (!equals || equals == entry || strstr(entry, ".."))
+                return err_set(err, ERR_INVALID, "linux.sysctl: \"%s\"", entry);
+        _cleanup_free_ char *name = xstrndup(entry, (size_t)(equals - entry));
+        /* "net.ipv4.conf.eth0/1.forwarding": where a slash comes first, dots are dots. */
+        bool slashes = strchr(name, '/') && (!strchr(name, '.') || strchr(name, '/') < strchr(name, '.'));
+        for (char *p = name; *p && !slashes; p++)
+                *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+        _cleanup_free_ char *path = xasprintf("/proc/sys/%s", name);
+        if (strstr(path, "/../"))
+                return err_set(err, ERR_INVALID, "linux.sysctl: \"%s\"", entry);
+        return file_poke_at(AT_FDCWD, path, equals + 1, err);
+}
+
+static int set_sysctls(struct init *in, struct err *err)
+{
+        STRV_FOREACH(entry, in->spec->sysctl)
+        {
+                if (str_starts(*entry, "net.") && init_wait_network(in, err) < 0)
+                        return -1;
+                if (set_sysctl(*entry, err) < 0)
+                        return err_add(err, "sysctl");
+        }
+        return init_wait_network(in, err);
+}
+
+/* ---- hooks ---- */
+
+static int run_hooks(struct init *in, struct err *err)
+{
+        const struct oci_spec *spec = in->spec;
+        if (!spec->hooks[OCI_HOOK_PRESTART].count && !spec->hooks[OCI_HOOK_CREATE_RUNTIME].count && !spec->hooks[OCI_HOOK_CREATE_CONTAINER].count)
+                return 0;
+        if (sync_send(in->sync_fd, SYNC_MOUNTED, err) < 0 || sync_expect(in->sync_fd, SYNC_HOOKS_DONE, err) < 0)
+                return -1;
+        return runtime_hooks(spec, OCI_HOOK_CREATE_CONTAINER, in->request->id, in->request->bundle, getpid(), "creating", err);
+}
+
+static int accept_start(const struct init *in, struct err *err)
+{
+        int listener = in->request->start_listen_fd;
+        if (listener <= 0)
+                return sync_expect(in->sync_fd, SYNC_START, err);
+        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+                return err_sys(err, "accept the start");
+        if (dup3(fd, in->sync_fd, O_CLOEXEC) < 0)
+                return err_sys(err, "accept the start");
+        close(fd);
+        return sync_expect(in->sync_fd, SYNC_START, err);
+}
+
+/* startContainer hooks run inside, between the start and the command: then it is we who wait, and not the stage. */
+static int start_hooks(struct init *in, struct err *err)
+{
+        if (!in->spec->hooks[OCI_HOOK_START_CONTAINER].count)
+                return 0;
+        if (sync_send(in->sync_fd, SYNC_READY, err) < 0 || accept_start(in, err) < 0)
+                return -1;
+        return runtime_hooks(in->spec, OCI_HOOK_START_CONTAINER, in->request->id, in->request->bundle, getpid(), "created", err);
+}
+
+/* ---- order of all of it ---- */
+
+static int prepare(struct init *in, struct err *err)
+{
+        uint64_t now = in->unshare_flags & ~(uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME);
+        (void)setsid();
+        if (become_root(in, err) < 0 || label_open(in->label_file, in->label_fd, err) < 0 || join_namespaces(in, err) < 0)
+                return -1;
+        if (now && unshare((int)now) < 0)
+                return err_sys(err, "make namespaces");
+        if ((in->unshare_flags & CLONE_NEWTIME) && new_time(in->spec, err) < 0)
+                return -1;
+        new_keyring(in->request);
+        return set_names(in->spec, err);
+}
+
+static int build(struct init *in, struct err *err)
+{
+        if (root_build(in, err) < 0 || init_wait_cgroup(in, err) < 0)
+                return -1;
+        if ((in->unshare_flags & CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0)
+                return err_sys(err, "make a cgroup namespace");
+        if (set_sysctls(in, err) < 0 || run_hooks(in, err) < 0 || root_protect(in, err) < 0)
+                return -1;
+        return root_enter(in, err);
+}
+
+static char **command_line(const struct init *in)
+{
+        char **args = NULL;
+        if (in->request->init_process) {
+                strv_push(&args, "/sbin/docker-init");
+                strv_push(&args, "--");
+        }
+        strv_extend(&args, in->spec->process.args);
+        return args;
+}
+
+static int launch(struct init *in, struct err *err)
+{
+        const struct runtime_create *request = in->request;
+        int terminal[3] = { in->console_fd, in->console_fd, in->console_fd };
+        if (in->console_fd >= 0 && ioctl(in->console_fd, TIOCSCTTY, 0) < 0)
+                return err_sys(err, "take the terminal");
+        if (start_hooks(in, err) < 0 || process_prepare(&in->spec->process, in->spec->personality_domain, err) < 0)
+                return -1;
+        char **args = command_line(in);
+        int listener = request->start_listen_fd > 0 ? request->start_listen_fd : -1;
+        return process_launch(&in->spec->process, args, in->console_fd >= 0 ? terminal : request->stdio, request->preserve_fds, in->sync_fd,
+                              listener, in->label_fd, in->stage_fd, err);
+}
+
+void init_main(struct init *in)
+{
+        struct err err = ERR_INIT;
+        mem_closep(&in->runtime_sync_fd);
+        if (prepare(in, &err) == 0 && build(in, &err) == 0)
+                (void)launch(in, &err);
+        (void)sync_send_error(in->sync_fd, &err);
+        _exit(1);
+}

@@ -1,0 +1,46 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include "base/str.h"
+#include "runtime/init-internal.h"
+#include "runtime/kernel-internal.h"
+
+/* Opened below the host's /proc, before any of the container's mounts can stand in the way, and checked to be procfs: a
+ * label written into some other file would not be applied. */
+static int open_attribute(const char *path, struct err *err)
+{
+        struct statfs fs;
+        int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd >= 0 && (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)) {
+                mem_closep(&fd);
+                return err_set(err, ERR_SYSTEM, "%s is not of procfs", path);
+        }
+        return fd < 0 ? err_sys(err, "open %s", path) : fd;
+}
+
+#define APPARMOR_FILE "/proc/self/attr/apparmor/exec"
+#define PLAIN_FILE "/proc/self/attr/exec"
+
+const char *label_file(const struct oci_process *p, char **ret_text)
+{
+        if (!str_empty(p->selinux_label) && access("/sys/fs/selinux/enforce", F_OK) == 0) {
+                *ret_text = xstrdup(p->selinux_label);
+                return PLAIN_FILE;
+        }
+        if (!str_empty(p->apparmor_profile) && access("/sys/kernel/security/apparmor", F_OK) == 0) {
+                *ret_text = xasprintf("exec %s", p->apparmor_profile);
+                return access(APPARMOR_FILE, F_OK) == 0 ? APPARMOR_FILE : PLAIN_FILE;
+        }
+        return NULL;
+}
+
+int label_open(const char *file, int number, struct err *err)
+{
+        if (!file)
+                return 0;
+        _cleanup_close_ int fd = open_attribute(file, err);
+        if (fd < 0)
+                return -1;
+        return dup3(fd, number, O_CLOEXEC) < 0 ? err_sys(err, "security label") : 0;
+}

@@ -1,0 +1,200 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/init-internal.h"
+#include "runtime/kernel-internal.h"
+#include "runtime/mount-internal.h"
+
+static int base_fd(const struct init *in)
+{
+        return in->request->bundle_fd >= 0 ? in->request->bundle_fd : AT_FDCWD;
+}
+
+/* Shared and slave binds are opened while our mounts are still peers of the host's: then the copy is in the same peer
+ * group, or a slave of it, as was asked for. */
+static int open_propagating(struct init *in, struct err *err)
+{
+        for (size_t i = 0; i < in->spec->mount_count; i++) {
+                const struct oci_mount *m = &in->spec->mounts[i];
+                _cleanup_mount_words_ struct mount_words w;
+                mount_words_parse(m, &w);
+                if (!mount_words_propagates(&w) || in->mount_fds[i] >= 0)
+                        continue;
+                in->mount_fds[i] = mount_make(m, &w, base_fd(in), in->userns_fd, err);
+                if (in->mount_fds[i] < 0)
+                        return err_add(err, "mount %s", m->destination);
+        }
+        return 0;
+}
+
+/* Cuts our copy of the host's mounts off, so that nothing done here is seen there. */
+static int cut_off(const struct init *in, struct err *err)
+{
+        const char *wanted = in->spec->rootfs_propagation;
+        bool private_ = str_eq(wanted, "private") || str_eq(wanted, "rprivate");
+        if (mount(NULL, "/", NULL, MS_REC | (private_ ? MS_PRIVATE : MS_SLAVE), NULL) < 0)
+                return err_sys(err, "make the mounts private");
+        return 0;
+}
+
+static int make_root(struct init *in, struct err *err)
+{
+        const struct oci_mount *rootfs = in->request->rootfs;
+        if (in->root_mount_fd >= 0)
+                return TAKE_FD(in->root_mount_fd);
+        if (!rootfs)
+                return mount_clone(base_fd(in), in->spec->root_path, true, err);
+        _cleanup_mount_words_ struct mount_words w;
+        mount_words_parse(rootfs, &w);
+        return mount_make(rootfs, &w, base_fd(in), in->userns_fd, err);
+}
+
+/* On top of "/" of our own mount namespace: no directory of the host is needed, and pivot_root finds it there. */
+static int attach_root(struct init *in, struct err *err)
+{
+        if (str_empty(in->spec->root_path) && !in->request->rootfs)
+                return err_set(err, ERR_INVALID, "root: no path and no mount");
+        in->root_fd = make_root(in, err);
+        if (in->root_fd < 0)
+                return err_add(err, "root");
+        if (!mount_is_directory(in->root_fd))
+                return err_set(err, ERR_INVALID, "root is no directory");
+        if (move_mount(in->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+                return err_sys(err, "attach the root");
+        return 0;
+}
+
+/* proc and sysfs on a link of the image would leave what expects them at their place to the image. */
+static int place_of(struct init *in, const struct oci_mount *m, bool directory, struct err *err)
+{
+        if (str_eq(m->type, "proc") || str_eq(m->type, "sysfs")) {
+                int fd = path_open_nolink(in->root_fd, m->destination + strspn(m->destination, "/"), O_PATH | O_DIRECTORY, 0, err);
+                if (fd >= 0)
+                        return fd;
+                if (err->sys != ENOENT)
+                        return err_set(err, ERR_INVALID, "%s must be mounted on an ordinary directory", m->type);
+                err_clear(err);
+        }
+        return mount_place(in->root_fd, m->destination, directory, err);
+}
+
+static int remount(struct init *in, const struct oci_mount *m, const struct mount_words *w, struct err *err)
+{
+        _cleanup_close_ int place = path_open_in(in->root_fd, m->destination, O_PATH, 0, err);
+        if (place < 0 || mount_set(place, w->set, w->clear, false, err) < 0 || mount_set(place, w->all_set, w->all_clear, true, err) < 0)
+                return -1;
+        return w->propagation ? mount_set_propagation(place, w->propagation, w->propagation_all, err) : 0;
+}
+
+static int add_mount(struct init *in, size_t index, struct err *err)
+{
+        const struct oci_mount *m = &in->spec->mounts[index];
+        _cleanup_mount_words_ struct mount_words w;
+        mount_words_parse(m, &w);
+        if (w.remount)
+                return remount(in, m, &w, err);
+        _cleanup_close_ int fd = TAKE_FD(in->mount_fds[index]);
+        if (fd < 0)
+                fd = mount_make(m, &w, base_fd(in), in->userns_fd, err);
+        _cleanup_close_ int place = fd < 0 ? -1 : place_of(in, m, mount_is_directory(fd), err);
+        if (place < 0)
+                return -1;
+        if (w.copy_up && copy_up(place, fd, err) < 0)
+                return -1;
+        return mount_attach(fd, place, err);
+}
+
+static bool is_cgroup(const struct oci_mount *m)
+{
+        return str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2");
+}
+
+/* The groups are made by the runtime while we mount: their mount comes last, unless another one lies on it. */
+static bool can_wait(const struct oci_spec *spec, size_t index)
+{
+        for (size_t i = index + 1; i < spec->mount_count; i++)
+                if (path_is_below(spec->mounts[i].destination, spec->mounts[index].destination))
+                        return false;
+        return true;
+}
+
+static int add_mounts(struct init *in, bool late, struct err *err)
+{
+        for (size_t i = 0; i < in->spec->mount_count; i++) {
+                const struct oci_mount *m = &in->spec->mounts[i];
+                bool cgroup = is_cgroup(m), is_late = cgroup && can_wait(in->spec, i);
+                if (is_late != late)
+                        continue;
+                if (str_empty(m->destination) || m->destination[strspn(m->destination, "/.")] == 0)
+                        return err_set(err, ERR_INVALID, "mounts: destination \"%s\"", m->destination ? m->destination : "");
+                if ((cgroup ? root_mount_cgroup(in, m, err) : add_mount(in, i, err)) < 0)
+                        return err_add(err, "mount %s", m->destination);
+        }
+        return 0;
+}
+
+/* --init: the reaper is bound in, as docker does it. */
+static int add_reaper(struct init *in, struct err *err)
+{
+        if (!in->request->init_process)
+                return 0;
+        if (str_empty(in->request->init_path))
+                return err_set(err, ERR_INVALID, "no reaper program");
+        _cleanup_close_ int fd = mount_clone(AT_FDCWD, in->request->init_path, false, err);
+        _cleanup_close_ int place = fd < 0 ? -1 : mount_place(in->root_fd, "/sbin/docker-init", false, err);
+        if (place < 0 || mount_set(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV, 0, false, err) < 0)
+                return -1;
+        return mount_attach(fd, place, err);
+}
+
+int root_build(struct init *in, struct err *err)
+{
+        bool own_mounts = in->spec->namespaces[OCI_NS_MOUNT].path == NULL;
+        umask(0);
+        if (open_propagating(in, err) < 0 || (own_mounts && cut_off(in, err) < 0) || attach_root(in, err) < 0)
+                return -1;
+        if (add_mounts(in, false, err) < 0 || root_add_devices(in, err) < 0)
+                return -1;
+        if (in->spec->process.terminal && console_open(in, err) < 0)
+                return -1;
+        if (add_reaper(in, err) < 0)
+                return err_add(err, "init");
+        return add_mounts(in, true, err);
+}
+
+static const struct { const char *name; uint64_t flag; bool all; } propagations[] = {
+        { "private", MS_PRIVATE, false }, { "rprivate", MS_PRIVATE, true },       { "slave", MS_SLAVE, false },
+        { "rslave", MS_SLAVE, true },     { "shared", MS_SHARED, false },         { "rshared", MS_SHARED, true },
+        { "unbindable", MS_UNBINDABLE, false }, { "runbindable", MS_UNBINDABLE, true },
+};
+
+static int set_root_propagation(const struct init *in, struct err *err)
+{
+        const char *wanted = in->spec->rootfs_propagation;
+        for (size_t i = 0; i < ELEMENTS(propagations) && wanted; i++)
+                if (str_eq(wanted, propagations[i].name))
+                        return mount_set_propagation(in->root_fd, propagations[i].flag, propagations[i].all, err);
+        return str_empty(wanted) ? 0 : err_set(err, ERR_INVALID, "linux.rootfsPropagation: \"%s\"", wanted);
+}
+
+int root_enter(struct init *in, struct err *err)
+{
+        if (in->spec->root_readonly && mount_set(in->root_fd, MOUNT_ATTR_RDONLY, 0, false, err) < 0)
+                return err_add(err, "read-only root");
+        if (fchdir(in->root_fd) < 0)
+                return err_sys(err, "enter the root");
+        if (in->request->no_pivot) {
+                /* Our root is stacked on the old one at "/": ".." from it leads back to itself. */
+                if (kernel_change_root(".") < 0 || chdir("/") < 0)
+                        return err_sys(err, "enter the root");
+                return set_root_propagation(in, err);
+        }
+        if (kernel_pivot_root(".", ".") < 0)
+                return err_sys(err, "pivot_root");
+        /* The old root is now stacked on ours. */
+        if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+                return err_sys(err, "leave the host's root");
+        return set_root_propagation(in, err);
+}
