@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include "base/fd.h"
