@@ -1,0 +1,123 @@
+/* exec and logs. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/proc.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "cli/output.h"
+#include "cli/run_options.h"
+#include "cli/session.h"
+#include "engine/containers.h"
+
+static int exec_env(void *options, const char *text, struct err *err)
+{
+        struct exec_request *x = options;
+        const char *value;
+        if (!*text || *text == '=')
+                return err_set(err, ERR_INVALID, "invalid environment variable: %s", text);
+        if (strchr(text, '='))
+                strv_env_set(&x->env, text);
+        else if ((value = getenv(text)))
+                strv_push_take(&x->env, xasprintf("%s=%s", text, value));
+        return 0;
+}
+
+static int exec_session(const struct exec_request *x, struct exec_session *s, struct err *err)
+{
+        int status = 0;
+        bool detached = false;
+        if (s->console_fd >= 0 && session_run_console(s->console_fd, x->open_stdin, x->detach_keys, &detached, err) < 0)
+                return -1;
+        if (detached)
+                return 0;
+        return proc_wait(s->pid, &status, err) < 0 ? -1 : status;
+}
+
+static int exec_run(struct cli *cli, void *options, char **args, struct err *err)
+{
+        struct exec_request *x = options;
+        struct engine *e;
+        struct exec_session s = { .pidfd = -1, .console_fd = -1 };
+        const int stdio[3] = { x->open_stdin ? STDIN_FILENO : -1, STDOUT_FILENO, STDERR_FILENO };
+        if (x->tty && x->open_stdin && !x->detach && !isatty(STDIN_FILENO))
+                return err_set(err, ERR_INVALID, "the input device is not a TTY");
+        strv_extend(&x->args, args + 1);
+        if (x->tty)
+                terminal_size(&x->rows, &x->columns);
+        if (cli_engine(cli, &e, err) < 0 || container_exec(e, args[0], x, stdio, &s, err) < 0)
+                return -1;
+        if (x->detach)
+                return 0;
+        _cleanup_close_ int pidfd = s.pidfd, console = s.console_fd;
+        return exec_session(x, &s, err);
+}
+
+static void exec_done(void *options)
+{
+        struct exec_request *x = options;
+        strv_free(x->env);
+        strv_free(x->args);
+}
+
+static const struct option_row exec_rows[] = {
+        { 'd', "detach", OPT_BOOL, offsetof(struct exec_request, detach), NULL, "Detached mode: run command in the background" },
+        { 0, "detach-keys", OPT_STRING, offsetof(struct exec_request, detach_keys), "string", "Override the key sequence for detaching a container" },
+        { 'e', "env", OPT_PARSE, 0, "list", "Set environment variables", exec_env },
+        { 'i', "interactive", OPT_BOOL, offsetof(struct exec_request, open_stdin), NULL, "Keep STDIN open even if not attached" },
+        { 0, "privileged", OPT_BOOL, offsetof(struct exec_request, privileged), NULL, "Give extended privileges to the command" },
+        { 't', "tty", OPT_BOOL, offsetof(struct exec_request, tty), NULL, "Allocate a pseudo-TTY" },
+        { 'u', "user", OPT_STRING, offsetof(struct exec_request, user), "string", "Username or UID (format: \"<name|uid>[:<group|gid>]\")" },
+        { 'w', "workdir", OPT_STRING, offsetof(struct exec_request, working_dir), "string", "Working directory inside the container" },
+        {},
+};
+const struct command command_exec = {
+        .options = exec_rows, .options_size = sizeof(struct exec_request), .done = exec_done, .min_args = 2, .max_args = -1,
+        .args = "CONTAINER COMMAND [ARG...]", .stop_at_args = true, .run = exec_run,
+};
+
+struct logs_options { bool follow, timestamps, details; char *since, *until, *tail; };
+
+static int logs_line(void *data, bool is_stderr, int64_t time, const char *bytes, size_t len, struct err *err)
+{
+        const struct logs_options *o = data;
+        FILE *out = is_stderr ? stderr : stdout;
+        char text[TIME_TEXT_SIZE];
+        if (o->timestamps)
+                fprintf(out, "%s ", time_format(time, text));
+        if (fwrite(bytes, 1, len, out) != len || fflush(out) != 0)
+                return err_set(err, ERR_SYSTEM, "cannot write the log to the output");
+        return 0;
+}
+
+static int logs_run(struct cli *cli, void *options, char **args, struct err *err)
+{
+        struct logs_options *o = options;
+        struct log_options l = { .follow = o->follow, .timestamps = o->timestamps, .details = o->details, .out = true, .err_ = true, .tail = -1 };
+        struct engine *e;
+        if (o->since && time_parse(o->since, &l.since, err) < 0)
+                return err_add(err, "invalid value for \"since\"");
+        if (o->until && time_parse(o->until, &l.until, err) < 0)
+                return err_add(err, "invalid value for \"until\"");
+        struct err ignored = ERR_INIT;
+        if (o->tail && !str_eq(o->tail, "all") && (parse_i64(o->tail, &l.tail, &ignored) < 0 || l.tail < 0))
+                l.tail = -1;
+        if (cli_engine(cli, &e, err) < 0 || container_logs(e, args[0], &l, logs_line, o, err) < 0)
+                return -1;
+        return 0;
+}
+
+static const struct option_row logs_rows[] = {
+        { 0, "details", OPT_BOOL, offsetof(struct logs_options, details), NULL, "Show extra details provided to logs" },
+        { 'f', "follow", OPT_BOOL, offsetof(struct logs_options, follow), NULL, "Follow log output" },
+        { 0, "since", OPT_STRING, offsetof(struct logs_options, since), "string", "Show logs since timestamp or relative (e.g. 42m for 42 minutes)" },
+        { 'n', "tail", OPT_STRING, offsetof(struct logs_options, tail), "string", "Number of lines to show from the end of the logs (default \"all\")" },
+        { 't', "timestamps", OPT_BOOL, offsetof(struct logs_options, timestamps), NULL, "Show timestamps" },
+        { 0, "until", OPT_STRING, offsetof(struct logs_options, until), "string", "Show logs before a timestamp or relative (e.g. 42m for 42 minutes)" },
+        {},
+};
+const struct command command_logs = {
+        .options = logs_rows, .options_size = sizeof(struct logs_options), .min_args = 1, .max_args = 1, .args = "CONTAINER", .run = logs_run,
+};
