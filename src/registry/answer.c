@@ -57,7 +57,10 @@ void answer_file(struct call *c, unsigned status, int fd, uint64_t offset, uint6
 
 void answer_error(struct call *c, unsigned status, const char *code, const char *message)
 {
-        _cleanup_json_ json_t *document = json_pack("{s:[{s:s, s:s}]}", "errors", "code", code, "message", message);
+        /* Docker passes on only errors that come with a detail. */
+        _cleanup_json_ json_t *document =
+                json_pack("{s:[{s:s, s:s, s:{s:s, s:s}}]}", "errors", "code", code, "message", message, "detail",
+                          "name", c->repository ? c->repository : "", "reference", c->reference ? c->reference : "");
         char *text = document ? json_text(document) : xstrdup("{\"errors\":[{\"code\":\"UNKNOWN\",\"message\":\"\"}]}");
 
         answer_text(c, status, "application/json", text, strlen(text));
@@ -69,8 +72,8 @@ void answer_failure(struct call *c, const struct err *err, const char *code)
                 enum err_kind kind;
                 unsigned status;
         } statuses[] = {
-                { ERR_INVALID, 400 },   { ERR_CORRUPT, 400 },  { ERR_NOT_FOUND, 404 },
-                { ERR_CONFLICT, 409 },  { ERR_TOO_LARGE, 413 }, { ERR_UNSUPPORTED, 400 },
+                { ERR_INVALID, 400 },  { ERR_CORRUPT, 400 },   { ERR_NOT_FOUND, 404 },
+                { ERR_CONFLICT, 409 }, { ERR_TOO_LARGE, 413 }, { ERR_UNSUPPORTED, 400 },
         };
 
         for (size_t i = 0; i < ELEMENTS(statuses) && err->sys == 0; i++)
@@ -107,7 +110,8 @@ bool call_page(struct call *c, size_t *ret_n, const char **ret_last)
         return true;
 }
 
-void answer_page(struct call *c, const char *prefix, const char *member, char *const *names, size_t n, const char *last, const char *path)
+void answer_page(struct call *c, const char *prefix, const char *member, char *const *names, size_t n, const char *last,
+                 const char *path)
 {
         size_t total = strv_len(names), first = 0, count = n < PAGE_ENTRIES_MAX ? n : PAGE_ENTRIES_MAX;
         _cleanup_buf_ struct buf b = { 0 };

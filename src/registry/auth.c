@@ -41,7 +41,8 @@ char *auth_file_path(void)
 
 static bool domain_is_hub(const char *domain)
 {
-        return str_eq(domain, "docker.io") || str_eq(domain, "index.docker.io") || str_eq(domain, "registry-1.docker.io");
+        return str_eq(domain, "docker.io") || str_eq(domain, "index.docker.io") ||
+               str_eq(domain, "registry-1.docker.io");
 }
 
 /* What an entry of `domain` is filed under. */
@@ -69,7 +70,7 @@ static json_t *server_member(json_t *object, const char *domain, const char **re
         *ret_key = exact;
         if (value)
                 return value;
-        json_object_foreach(object, key, value) {
+        json_object_foreach (object, key, value) {
                 _cleanup_free_ char *host = key_domain(key);
                 *ret_key = key;
                 if (str_eq(host, domain) || (domain_is_hub(domain) && domain_is_hub(host)))
@@ -169,7 +170,9 @@ static char *auth_file_real(const char *path)
 static int auth_dir_lock(const char *path, struct err *err)
 {
         const char *slash = strrchr(path, '/');
-        _cleanup_free_ char *dir = slash == path ? xstrdup("/") : slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup(".");
+        _cleanup_free_ char *dir = slash == path ? xstrdup("/")
+                                   : slash       ? xstrndup(path, (size_t)(slash - path))
+                                                 : xstrdup(".");
 
         if (*dir == '/' && path_mkdirs(dir, 0700, err) < 0)
                 return -1;
@@ -190,7 +193,8 @@ static int auth_file_write(const char *path, const json_t *document, struct err 
 
 static json_t *entry_new(const struct credentials *c)
 {
-        _cleanup_secret_ char *pair = xasprintf("%s:%s", c->username ? c->username : "", c->password ? c->password : "");
+        _cleanup_secret_ char *pair =
+                xasprintf("%s:%s", c->username ? c->username : "", c->password ? c->password : "");
         _cleanup_secret_ char *encoded = c->username ? base64_encode(pair, strlen(pair)) : NULL;
         json_t *entry = json_object();
 
@@ -224,7 +228,8 @@ int auth_store(const char *auth_file, const char *domain, const struct credentia
         if (helper && helper_store(helper, domain_key(domain), c, err) < 0)
                 return -1;
         /* With a helper an empty entry stays, by which docker knows of the login. */
-        if (auths_set(document, domain, helper ? json_object() : entry_new(c), err) < 0 || auth_file_write(real, document, err) < 0)
+        if (auths_set(document, domain, helper ? json_object() : entry_new(c), err) < 0 ||
+            auth_file_write(real, document, err) < 0)
                 return err_add(err, "store the credentials of %s", domain);
         return 0;
 }

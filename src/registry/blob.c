@@ -4,12 +4,12 @@
 #include "registry/http-internal.h"
 #include "registry/names-internal.h"
 
-#define WORTH_PATIENCE ((uint64_t)1 << 20)     /* bytes after which a cut connection counts as a new one */
+#define WORTH_PATIENCE ((uint64_t)1 << 20) /* bytes after which a cut connection counts as a new one */
 
 struct download {
         const struct blob_sink *sink;
-        uint64_t at, size;             /* bytes the sink has, bytes there are */
-        bool ours;                     /* the sink failed, or the answer is wrong: no use to try again */
+        uint64_t at, size; /* bytes the sink has, bytes there are */
+        bool ours; /* the sink failed, or the answer is wrong: no use to try again */
 };
 
 /* First byte of "bytes A-B/C"; -1 when malformed. */
@@ -41,7 +41,8 @@ static int download_begin(void *data, const struct http_reply *reply, struct err
                 d->at = 0;
         }
         if (reply->length >= 0 && (uint64_t)reply->length != d->size - d->at)
-                return err_set(err, ERR_CORRUPT, "the registry offers %" PRId64 " bytes where %" PRIu64 " were expected", reply->length,
+                return err_set(err, ERR_CORRUPT,
+                               "the registry offers %" PRId64 " bytes where %" PRIu64 " were expected", reply->length,
                                d->size - d->at);
         d->ours = false;
         return 0;
@@ -53,7 +54,8 @@ static int download_write(void *data, const void *bytes, size_t len, struct err 
 
         d->ours = true;
         if (len > d->size - d->at)
-                return err_set(err, ERR_CORRUPT, "the registry sends more than the expected %" PRIu64 " bytes", d->size);
+                return err_set(err, ERR_CORRUPT, "the registry sends more than the expected %" PRIu64 " bytes",
+                               d->size);
         if (d->sink->write(d->sink->data, bytes, len, err) < 0)
                 return -1;
         d->at += len;
@@ -68,7 +70,11 @@ static int download_try(struct registry *r, const char *url, const char *scope, 
         _cleanup_free_ char *range = xasprintf("Range: bytes=%" PRIu64 "-", d->at);
         char *lines[] = { range, NULL };
         const struct http_sink sink = { download_begin, download_write, d };
-        const struct http_request q = { .method = "GET", .url = url, .scope = scope, .headers = d->at > 0 ? lines : NULL, .sink = &sink,
+        const struct http_request q = { .method = "GET",
+                                        .url = url,
+                                        .scope = scope,
+                                        .headers = d->at > 0 ? lines : NULL,
+                                        .sink = &sink,
                                         .once = true };
         if (http_exchange(r, &q, &reply, err) < 0)
                 return !d->ours && reply.cut ? 1 : -1;
@@ -79,7 +85,8 @@ static int download_try(struct registry *r, const char *url, const char *scope, 
         }
         if (d->at == d->size)
                 return 0;
-        err_set(err, ERR_CORRUPT, "the registry sent %" PRIu64 " bytes where %" PRIu64 " were expected", d->at, d->size);
+        err_set(err, ERR_CORRUPT, "the registry sent %" PRIu64 " bytes where %" PRIu64 " were expected", d->at,
+                d->size);
         return 1;
 }
 
@@ -113,7 +120,8 @@ int registry_blob_get(struct registry *r, const char *path, const char *digest, 
                 return err_set(err, ERR_INVALID, "blob %s: offset %" PRIu64 " is past its end", digest, offset);
         if (offset == size)
                 return 0;
-        _cleanup_free_ char *url = xasprintf("/v2/%s/blobs/%s", path, digest), *scope = xasprintf("repository:%s:pull", path);
+        _cleanup_free_ char *url = xasprintf("/v2/%s/blobs/%s", path, digest),
+                            *scope = xasprintf("repository:%s:pull", path);
         if (download(r, url, scope, &d, err) < 0)
                 return err_add(err, "blob %s", digest);
         return 0;
@@ -125,7 +133,8 @@ int registry_blob_exists(struct registry *r, const char *path, const char *diges
 
         if (registry_names_check(path, NULL, err) < 0 || registry_digest_check(digest, err) < 0)
                 return -1;
-        _cleanup_free_ char *url = xasprintf("/v2/%s/blobs/%s", path, digest), *scope = xasprintf("repository:%s:pull", path);
+        _cleanup_free_ char *url = xasprintf("/v2/%s/blobs/%s", path, digest),
+                            *scope = xasprintf("repository:%s:pull", path);
         const struct http_request q = { .method = "HEAD", .url = url, .scope = scope };
         if (http_exchange(r, &q, &reply, err) < 0)
                 return err_add(err, "blob %s", digest);

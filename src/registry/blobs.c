@@ -8,7 +8,7 @@ struct range {
 };
 enum range_kind { RANGE_WHOLE, RANGE_PART, RANGE_WRONG };
 
-/* "bytes=A-B", "bytes=A-", "bytes=-N" (RFC 9110 14.1.2). Several ranges, other units and nonsense mean the whole. */
+/* "bytes=A-B", "bytes=A-", "bytes=-N" (RFC 9110 14.1.2). Several ranges and other units mean the whole. */
 static enum range_kind range_parse(const char *text, uint64_t size, struct range *ret)
 {
         const char *s = text ? str_after(text, "bytes=") : NULL, *dash = s ? strchr(s, '-') : NULL;
@@ -18,15 +18,14 @@ static enum range_kind range_parse(const char *text, uint64_t size, struct range
         if (!dash || strchr(s, ','))
                 return RANGE_WHOLE;
         _cleanup_free_ char *from = xstrndup(s, (size_t)(dash - s)), *to = xstrdup(dash + 1);
-        if ((*from && parse_u64(from, &a, &ignored) < 0) || (*to && parse_u64(to, &b, &ignored) < 0) || (!*from && !*to))
+        if ((*from && parse_u64(from, &a, &ignored) < 0) || (*to && parse_u64(to, &b, &ignored) < 0) ||
+            (!*from && !*to))
                 return RANGE_WHOLE;
         if (!*from) {
                 a = b < size ? size - b : 0;
                 b = UINT64_MAX;
         }
-        if (b < a)
-                return RANGE_WHOLE;
-        if (a >= size)
+        if (b < a || a >= size)
                 return RANGE_WRONG;
         b = b < size ? b : size - 1;
         *ret = (struct range){ a, b - a + 1 };

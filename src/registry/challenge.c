@@ -96,7 +96,7 @@ static bool line_find(const char *s, const char *scheme, struct challenge *ret)
 
 bool challenge_find(char *const *lines, const char *scheme, struct challenge *ret)
 {
-        STRV_FOREACH(line, lines)
+        STRV_FOREACH (line, lines)
                 if (line_find(*line, scheme, ret))
                         return true;
         return false;

@@ -44,8 +44,9 @@ int registry_manifest_put(struct registry *r, const char *path, const char *refe
                           size_t len, struct err *err);
 int registry_manifest_delete(struct registry *r, const char *path, const char *digest, struct err *err);
 
-/* Gets a blob from byte `offset` on; the sink sees bytes in order (its failure ends the transfer with its error). restarted is set when the
- * server ignored the range and begins at 0 (the sink is told by `restart` first). Cut connections are resumed where they broke. */
+/* Gets a blob of exactly `size` bytes from byte `offset` on; more or fewer are ERR_CORRUPT, its digest is the caller's to verify.
+ * The sink sees bytes in order (its failure ends the transfer with its error); `restart` tells it that the server ignored the range
+ * and begins at 0 (NULL: that is an error). Cut connections are resumed where they broke. */
 struct blob_sink {
         int (*write)(void *data, const void *bytes, size_t len, struct err *err);
         int (*restart)(void *data, struct err *err);
@@ -55,7 +56,8 @@ int registry_blob_get(struct registry *r, const char *path, const char *digest, 
                       const struct blob_sink *sink, struct err *err);
 int registry_blob_exists(struct registry *r, const char *path, const char *digest, bool *ret, struct err *err);
 /* Cross-repository mount; *ret_mounted false when the registry declined (then an upload may follow). */
-int registry_blob_mount(struct registry *r, const char *path, const char *from_path, const char *digest, bool *ret_mounted, struct err *err);
+int registry_blob_mount(struct registry *r, const char *path, const char *from_path, const char *digest, bool *ret_mounted,
+                        struct err *err);
 /* Uploads `size` bytes of fd from its beginning (POST + streaming PUT; falls back to chunked PATCH where a server wants it).
  * progress may be NULL. */
 int registry_blob_put(struct registry *r, const char *path, const char *digest, int fd, uint64_t size,

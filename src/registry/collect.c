@@ -12,9 +12,9 @@
 
 struct collection {
         struct store *store;
-        char **reached;                /* sorted once all are in */
+        char **reached; /* sorted once all are in */
         size_t count, cap;
-        int64_t before;                /* newer blobs stay */
+        int64_t before; /* newer blobs stay */
         bool dry_run;
         uint64_t bytes;
         unsigned blobs;
@@ -50,7 +50,8 @@ static int manifest_mark(struct collection *k, const char *repository, const cha
                 return 0;
         digest_reach(k, digest);
         if (entry_get(k->store, repository, "_manifests", hex, &type, err) < 0 ||
-            blob_read(k->store->blobs, digest, IMAGE_DOCUMENT_MAX, &body, err) < 0 || document_parse(&body, type.data, &document, err) < 0)
+            blob_read(k->store->blobs, digest, IMAGE_DOCUMENT_MAX, &body, err) < 0 ||
+            document_parse(&body, type.data, &document, err) < 0)
                 return err_add(err, "manifest %s of %s cannot be read, nothing was removed", digest, repository);
         document_digests(document, digest_reach, k);
         return 0;
@@ -58,11 +59,11 @@ static int manifest_mark(struct collection *k, const char *repository, const cha
 
 static int mark(struct collection *k, char *const *repositories, struct err *err)
 {
-        STRV_FOREACH(name, repositories) {
+        STRV_FOREACH (name, repositories) {
                 _cleanup_strv_ char **manifests = NULL;
                 if (repository_entries(k->store, *name, "_manifests", &manifests, err) < 0)
                         return -1;
-                STRV_FOREACH(hex, manifests)
+                STRV_FOREACH (hex, manifests)
                         if (manifest_mark(k, *name, *hex, err) < 0)
                                 return -1;
         }
@@ -87,11 +88,11 @@ static int blob_sweep(void *data, const char *digest, uint64_t size, int64_t mti
 /* A repository must not claim what is gone: were those bytes pushed elsewhere, it would give them away. */
 static int layers_sweep(struct collection *k, char *const *repositories, struct err *err)
 {
-        STRV_FOREACH(name, repositories) {
+        STRV_FOREACH (name, repositories) {
                 _cleanup_strv_ char **layers = NULL;
                 if (repository_entries(k->store, *name, "_layers", &layers, err) < 0)
                         return -1;
-                STRV_FOREACH(hex, layers) {
+                STRV_FOREACH (hex, layers) {
                         char digest[DIGEST_SIZE];
                         if (digest_from_hex(*hex, digest) && !blob_exists(k->store->blobs, digest, NULL) &&
                             entry_remove(k->store, *name, "_layers", *hex, err) < 0)

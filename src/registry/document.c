@@ -19,7 +19,8 @@ int document_parse(const struct buf *body, const char *media_type, json_t **ret,
 {
         if (!is_json_type(media_type))
                 return 0;
-        _cleanup_json_ json_t *document = json_parse(body->data ? body->data : "", body->len, IMAGE_DOCUMENT_MAX, "manifest", err);
+        _cleanup_json_ json_t *document =
+                json_parse(body->data ? body->data : "", body->len, IMAGE_DOCUMENT_MAX, "manifest", err);
         if (!document)
                 return -1;
         if (!json_is_object(document))
@@ -54,7 +55,8 @@ static int blob_check(struct store *s, const char *repository, const json_t *des
         return err_set(err, ERR_NOT_FOUND, "blob unknown to registry: %s", digest);
 }
 
-int document_check(struct store *s, const char *repository, const json_t *document, const char *media_type, struct err *err)
+int document_check(struct store *s, const char *repository, const json_t *document, const char *media_type,
+                   struct err *err)
 {
         const json_t *layers = json_object_get(document, "layers"), *layer;
         size_t i;
@@ -67,7 +69,7 @@ int document_check(struct store *s, const char *repository, const json_t *docume
                 return err_set(err, ERR_INVALID, "manifest: layers are missing");
         if (blob_check(s, repository, json_object_get(document, "config"), err) < 0)
                 return -1;
-        json_array_foreach(layers, i, layer)
+        json_array_foreach (layers, i, layer)
                 if (blob_check(s, repository, layer, err) < 0)
                         return -1;
         return 0;
@@ -88,7 +90,8 @@ char *document_descriptor(const json_t *document, const char *media_type, const 
 {
         const char *artifact = text_of(document, "artifactType");
         json_t *annotations = json_object_get(document, "annotations");
-        _cleanup_json_ json_t *d = json_pack("{s:s, s:s, s:I}", "mediaType", media_type, "digest", digest, "size", (json_int_t)size);
+        _cleanup_json_ json_t *d =
+                json_pack("{s:s, s:s, s:I}", "mediaType", media_type, "digest", digest, "size", (json_int_t)size);
 
         /* image-spec: what an image manifest is, its config's type says where nothing else does. */
         if (str_empty(artifact))
@@ -111,11 +114,11 @@ static void value_digests(const json_t *value, void (*fn)(void *data, const char
         json_t *member;
         size_t i;
 
-        json_array_foreach(value, i, member)
+        json_array_foreach (value, i, member)
                 value_digests(member, fn, data);
         if (!json_is_object(value))
                 return;
-        json_object_foreach((json_t *)value, key, member) {
+        json_object_foreach ((json_t *)value, key, member) {
                 const char *text = json_string_value(member);
                 if (text && (str_eq(key, "digest") || str_eq(key, "blobSum")) && digest_valid(text))
                         fn(data, text);
@@ -128,7 +131,7 @@ void document_digests(const json_t *document, void (*fn)(void *data, const char 
         const char *key;
         json_t *member;
 
-        json_object_foreach((json_t *)document, key, member)
+        json_object_foreach ((json_t *)document, key, member)
                 if (!str_eq(key, "subject"))
                         value_digests(member, fn, data);
 }

@@ -8,7 +8,7 @@
 #include "registry/base64-internal.h"
 
 #define HELPER_OUTPUT_MAX ((size_t)64 << 10)
-#define TOKEN_USER "<token>"           /* in place of a user: the secret is an identity token */
+#define TOKEN_USER "<token>" /* in place of a user: the secret is an identity token */
 
 static void buf_wipe(struct buf *b)
 {
@@ -20,16 +20,20 @@ static void buf_wipe(struct buf *b)
 /* The name becomes a program's: nothing but a plain word is taken. */
 static bool helper_name_valid(const char *name)
 {
-        return str_only(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") && strlen(name) <= 100;
+        return str_only(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") &&
+               strlen(name) <= 100;
 }
 
-static int helper_run(const char *name, const char *verb, const char *input, struct buf *output, int *ret_status, struct err *err)
+static int helper_run(const char *name, const char *verb, const char *input, struct buf *output, int *ret_status,
+                      struct err *err)
 {
         if (!helper_name_valid(name))
                 return err_set(err, ERR_INVALID, "invalid credential helper \"%.100s\"", name);
         _cleanup_free_ char *program = xasprintf("docker-credential-%s", name);
         char *argv[] = { program, (char *)verb, NULL };
-        const struct proc_spawn spawn = { .path = program, .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1 };
+        const struct proc_spawn spawn = {
+                .path = program, .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1
+        };
 
         if (proc_run(&spawn, input, strlen(input), output, ret_status, err) < 0)
                 return err_add(err, "credential helper %s", program);
@@ -44,7 +48,8 @@ static bool says_not_found(const struct buf *output)
 
 static int helper_failed(const char *name, const char *verb, int status, struct err *err)
 {
-        return err_set(err, ERR_UNAVAILABLE, "credential helper docker-credential-%s %s failed with status %d", name, verb, status);
+        return err_set(err, ERR_UNAVAILABLE, "credential helper docker-credential-%s %s failed with status %d", name,
+                       verb, status);
 }
 
 int helper_get(const char *name, const char *server, struct credentials *ret, struct err *err)
@@ -58,7 +63,8 @@ int helper_get(const char *name, const char *server, struct credentials *ret, st
                 return -1;
         if (status != 0)
                 return says_not_found(&output) ? 0 : helper_failed(name, "get", status, err);
-        _cleanup_json_ json_t *document = json_parse(output.data ? output.data : "", output.len, HELPER_OUTPUT_MAX, "credential helper", err);
+        _cleanup_json_ json_t *document =
+                json_parse(output.data ? output.data : "", output.len, HELPER_OUTPUT_MAX, "credential helper", err);
         if (!document || json_get_string(document, &path, "Username", true, &username, err) < 0 ||
             json_get_string(document, &path, "Secret", true, &secret, err) < 0)
                 return err_add(err, "docker-credential-%s", name);
@@ -74,8 +80,9 @@ int helper_get(const char *name, const char *server, struct credentials *ret, st
 int helper_store(const char *name, const char *server, const struct credentials *c, struct err *err)
 {
         const char *secret = c->identity_token ? c->identity_token : c->password;
-        _cleanup_json_ json_t *document = json_pack("{s:s, s:s, s:s}", "ServerURL", server, "Username",
-                                                    c->identity_token ? TOKEN_USER : c->username, "Secret", secret ? secret : "");
+        _cleanup_json_ json_t *document =
+                json_pack("{s:s, s:s, s:s}", "ServerURL", server, "Username",
+                          c->identity_token ? TOKEN_USER : c->username, "Secret", secret ? secret : "");
         int status;
 
         if (!document)

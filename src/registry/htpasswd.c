@@ -19,7 +19,8 @@
 #define HTPASSWD_MAX ((size_t)4 << 20)
 #define REMEMBERED 256
 #define AUTHORIZATION_MAX 4096
-/* Hashed for users that do not exist, so that the time of an answer does not tell who does. */
+/* Checked for users that do not exist where there are none at all; else the first user's takes its place, so that the time of an
+ * answer does not tell who exists. */
 #define NOBODY "$2y$05$abcdefghijklmnopqrstuuH0eHbJ7Zb1hE9l3e5H0xUuQbWm7tWJm"
 
 struct user {
@@ -54,7 +55,7 @@ static int users_parse(struct htpasswd *h, const char *text, struct err *err)
         struct user *users = xcalloc(strv_len(lines) + 1, sizeof(*users));
         size_t count = 0;
 
-        STRV_FOREACH(line, lines) {
+        STRV_FOREACH (line, lines) {
                 const char *trimmed = str_trim(*line), *colon = strchr(trimmed, ':');
                 if (*trimmed == '#' || !*trimmed)
                         continue;
@@ -79,8 +80,8 @@ static int users_load(struct htpasswd *h, struct err *err)
 
         if (stat(h->path, &st) < 0)
                 return err_sys(err, "%s", h->path);
-        if (st.st_mtim.tv_sec == h->changed.tv_sec && st.st_mtim.tv_nsec == h->changed.tv_nsec && st.st_size == h->size &&
-            st.st_ino == h->inode)
+        if (st.st_mtim.tv_sec == h->changed.tv_sec && st.st_mtim.tv_nsec == h->changed.tv_nsec &&
+            st.st_size == h->size && st.st_ino == h->inode)
                 return 0;
         if (file_read_at(AT_FDCWD, h->path, &text, err) < 0 || users_parse(h, text.data ? text.data : "", err) < 0)
                 return -1;
@@ -139,8 +140,9 @@ static bool hash_matches(const char *hash, const char *password)
         if (sha)
                 return sha_matches(sha, password);
         struct crypt_data *data = xcalloc(1, sizeof(*data));
-        const char *actual = crypt_r(password, hash, data);
-        bool same = actual && *actual != '*' && text_equal(actual, hash);
+        /* Unlike crypt_r() NULL on failure; and no sanitizer stands in its way. */
+        const char *actual = crypt_rn(password, hash, data, (int)sizeof(*data));
+        bool same = actual && text_equal(actual, hash);
         explicit_bzero(data, sizeof(*data));
         free(data);
         return same;
@@ -163,7 +165,7 @@ static char *hash_of(const struct htpasswd *h, const char *name, bool *ret_found
                         return xstrdup(h->users[i].hash);
                 }
         *ret_found = false;
-        return xstrdup(NOBODY);
+        return xstrdup(h->count > 0 ? h->users[0].hash : NOBODY);
 }
 
 static bool password_right(struct htpasswd *h, const char *name, const char *password)

@@ -8,10 +8,10 @@
 #include "registry/url-internal.h"
 
 #define REDIRECTS_MAX 10
-#define REFUSALS_MAX 2         /* the first challenge, and a token that ran out */
+#define REFUSALS_MAX 2 /* the first challenge, and a token that ran out */
 #define PAUSE_FIRST_MS 100
 #define PAUSE_LAST_MS 5000
-#define RETRY_AFTER_MAX 120    /* s; who wants more patience is told so */
+#define RETRY_AFTER_MAX 120 /* s; who wants more patience is told so */
 
 /* A body may be sent again to where 307 and 308 point; the older codes were never agreed on but for GET and HEAD. */
 static bool redirect_wanted(const struct http_request *q, const struct http_reply *reply)
@@ -25,8 +25,8 @@ static bool redirect_wanted(const struct http_request *q, const struct http_repl
         return reads && (reply->status == 301 || reply->status == 302 || reply->status == 303);
 }
 
-int http_follow(struct registry *r, const struct http_request *q, const char *url, const char *authorization, struct http_reply *ret,
-                struct err *err)
+int http_follow(struct registry *r, const struct http_request *q, const char *url, const char *authorization,
+                struct http_reply *ret, struct err *err)
 {
         _cleanup_free_ char *at = xstrdup(url);
         bool plain = str_starts(r->base, "http:");
@@ -91,7 +91,8 @@ static unsigned patience(struct registry *r)
         return r->reached || r->retries < 1 ? r->retries : 1;
 }
 
-bool http_again(struct registry *r, const struct http_request *q, const struct http_reply *reply, int rc, unsigned *tries)
+bool http_again(struct registry *r, const struct http_request *q, const struct http_reply *reply, int rc,
+                unsigned *tries)
 {
         bool busy = rc == 0 && (reply->status == 429 || reply->status == 503);
         bool broken = rc == 0 ? reply->status == 500 || reply->status == 502 || reply->status == 504 : reply->cut;
@@ -109,8 +110,8 @@ bool http_again(struct registry *r, const struct http_request *q, const struct h
         return true;
 }
 
-static int exchange_once(struct registry *r, const struct http_request *q, const char *url, unsigned *refusals, bool *ret_again,
-                         struct http_reply *ret, struct err *err)
+static int exchange_once(struct registry *r, const struct http_request *q, const char *url, unsigned *refusals,
+                         bool *ret_again, struct http_reply *ret, struct err *err)
 {
         _cleanup_(secret_freep) char *authorization = NULL;
         bool ours = url_same_origin(r->base, url);

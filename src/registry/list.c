@@ -13,8 +13,8 @@
 #define PAGE_ENTRIES 1000
 
 struct listing {
-        const char *member;            /* of the document: "tags" */
-        const char *what;              /* for messages */
+        const char *member; /* of the document: "tags" */
+        const char *what; /* for messages */
         bool (*valid)(const char *name);
         size_t max;
         char **names;
@@ -38,11 +38,12 @@ static int page_take(struct listing *l, const struct http_reply *reply, struct e
         json_t *list = NULL;
         const json_t *name;
         size_t i;
-        _cleanup_json_ json_t *document = json_parse(reply->body.data ? reply->body.data : "", reply->body.len, PAGE_MAX, l->what, err);
+        _cleanup_json_ json_t *document =
+                json_parse(reply->body.data ? reply->body.data : "", reply->body.len, PAGE_MAX, l->what, err);
 
         if (!document || json_get_array(document, &path, l->member, false, &list, err) < 0)
                 return -1;
-        json_array_foreach(list, i, name) {
+        json_array_foreach (list, i, name) {
                 const char *text = json_string_value(name);
                 if (l->count >= l->max)
                         return 0;
@@ -56,7 +57,8 @@ static int page_take(struct listing *l, const struct http_reply *reply, struct e
 }
 
 /* One page; *ret_next (heap) is where the next one is, NULL at the end. */
-static int page_get(struct registry *r, struct listing *l, const char *url, const char *scope, char **ret_next, struct err *err)
+static int page_get(struct registry *r, struct listing *l, const char *url, const char *scope, char **ret_next,
+                    struct err *err)
 {
         _cleanup_http_reply_ struct http_reply reply = HTTP_REPLY_INIT;
         _cleanup_free_ char *link = NULL;
@@ -92,7 +94,8 @@ static int listing_run(struct registry *r, struct listing *l, const char *first,
         return 0;
 }
 
-static int listing_get(struct registry *r, struct listing *l, const char *first, const char *scope, char ***ret, struct err *err)
+static int listing_get(struct registry *r, struct listing *l, const char *first, const char *scope, char ***ret,
+                       struct err *err)
 {
         l->names = xcalloc(1, sizeof(*l->names));
         if (listing_run(r, l, first, scope, err) < 0) {
@@ -119,7 +122,8 @@ int registry_catalog(struct registry *r, size_t max, char ***ret, struct err *er
         struct listing l = { .member = "repositories", .what = "catalog", .valid = repository_name_valid, .max = max };
         _cleanup_free_ char *url = xasprintf("/v2/_catalog?n=%d", PAGE_ENTRIES);
 
-        return listing_get(r, &l, url, "registry:catalog:*", ret, err) < 0 ? err_add(err, "catalog of %s", r->domain) : 0;
+        return listing_get(r, &l, url, "registry:catalog:*", ret, err) < 0 ? err_add(err, "catalog of %s", r->domain)
+                                                                           : 0;
 }
 
 int registry_ping(struct registry *r, struct err *err)

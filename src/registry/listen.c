@@ -31,7 +31,8 @@ static int port_of(int fd, uint16_t *ret, struct err *err)
 
         if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
                 return err_sys(err, "getsockname");
-        *ret = ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port : ((struct sockaddr_in *)&ss)->sin_port);
+        *ret = ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
+                                              : ((struct sockaddr_in *)&ss)->sin_port);
         return 0;
 }
 

@@ -5,7 +5,8 @@
 #include "registry/http-internal.h"
 #include "registry/names-internal.h"
 
-static const char accept_line[] = "Accept: " MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST;
+static const char accept_line[] =
+        "Accept: " MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST;
 
 static char *manifest_url(const char *path, const char *reference)
 {
@@ -21,20 +22,25 @@ static char *pull_scope(const char *path)
 static char *familiar(struct registry *r, const char *path, const char *reference)
 {
         bool by_digest = digest_valid(reference);
-        const struct reference name = { .domain = r->domain, .path = (char *)path, .tag = by_digest ? NULL : (char *)reference,
+        const struct reference name = { .domain = r->domain,
+                                        .path = (char *)path,
+                                        .tag = by_digest ? NULL : (char *)reference,
                                         .digest = by_digest ? (char *)reference : NULL };
         return reference ? reference_familiar(&name) : reference_familiar_name(&name);
 }
 
 /* The answer's error in docker's words. */
-static int pull_error(struct registry *r, const char *path, const char *reference, const struct http_reply *reply, struct err *err)
+static int pull_error(struct registry *r, const char *path, const char *reference, const struct http_reply *reply,
+                      struct err *err)
 {
         _cleanup_free_ char *name = familiar(r, path, reference);
 
         http_reply_error(reply, err);
         token_redact(r, err);
         if (err->kind == ERR_DENIED)
-                return err_add(err, "pull access denied for %s, repository does not exist or may require 'docker login'", name);
+                return err_add(err,
+                               "pull access denied for %s, repository does not exist or may require 'docker login'",
+                               name);
         if (err->kind != ERR_NOT_FOUND)
                 return err_add(err, "%s", name);
         if (str_starts(err->msg, "name unknown"))
@@ -58,7 +64,8 @@ static int body_digest(const struct buf *body, const char *like, char ret[DIGEST
 }
 
 /* By digest the bytes must be those named; by tag they must be those the registry itself says they are. */
-static int manifest_verify(const struct http_reply *reply, const char *reference, char ret[DIGEST_SIZE], struct err *err)
+static int manifest_verify(const struct http_reply *reply, const char *reference, char ret[DIGEST_SIZE],
+                           struct err *err)
 {
         bool by_digest = digest_valid(reference), said = reply->digest && digest_valid(reply->digest);
         const char *expected = by_digest ? reference : said ? reply->digest : "sha256:";
@@ -67,7 +74,8 @@ static int manifest_verify(const struct http_reply *reply, const char *reference
         if (body_digest(&reply->body, expected, actual, err) < 0)
                 return -1;
         if ((by_digest || said) && !str_eq(actual, expected))
-                return err_set(err, ERR_CORRUPT, "manifest verification failed for digest %s: the registry sent %s", expected, actual);
+                return err_set(err, ERR_CORRUPT, "manifest verification failed for digest %s: the registry sent %s",
+                               expected, actual);
         snprintf(ret, DIGEST_SIZE, "%s", actual);
         return 0;
 }
@@ -84,8 +92,8 @@ static char *manifest_type(const struct http_reply *reply)
         return shown ? xstrdup(shown) : said ? TAKE_PTR(said) : xstrdup("application/octet-stream");
 }
 
-int registry_manifest_get(struct registry *r, const char *path, const char *reference, struct buf *ret_body, char **ret_media_type,
-                          char ret_digest[DIGEST_SIZE], struct err *err)
+int registry_manifest_get(struct registry *r, const char *path, const char *reference, struct buf *ret_body,
+                          char **ret_media_type, char ret_digest[DIGEST_SIZE], struct err *err)
 {
         _cleanup_http_reply_ struct http_reply reply = HTTP_REPLY_INIT;
         char *lines[] = { (char *)accept_line, NULL };
@@ -94,7 +102,9 @@ int registry_manifest_get(struct registry *r, const char *path, const char *refe
         if (registry_names_check(path, reference, err) < 0)
                 return -1;
         _cleanup_free_ char *url = manifest_url(path, reference), *scope = pull_scope(path);
-        const struct http_request q = { .method = "GET", .url = url, .scope = scope, .headers = lines, .reply_max = IMAGE_DOCUMENT_MAX };
+        const struct http_request q = {
+                .method = "GET", .url = url, .scope = scope, .headers = lines, .reply_max = IMAGE_DOCUMENT_MAX
+        };
         if (http_exchange(r, &q, &reply, err) < 0)
                 return -1;
         if (reply.status != 200)
@@ -111,8 +121,8 @@ int registry_manifest_get(struct registry *r, const char *path, const char *refe
 }
 
 /* For registries whose HEAD says nothing. */
-static int exists_by_get(struct registry *r, const char *path, const char *reference, bool *ret, char ret_digest[DIGEST_SIZE],
-                         struct err *err)
+static int exists_by_get(struct registry *r, const char *path, const char *reference, bool *ret,
+                         char ret_digest[DIGEST_SIZE], struct err *err)
 {
         _cleanup_buf_ struct buf body = BUF_INIT(IMAGE_DOCUMENT_MAX);
 
@@ -127,8 +137,8 @@ static int exists_by_get(struct registry *r, const char *path, const char *refer
         return 0;
 }
 
-int registry_manifest_exists(struct registry *r, const char *path, const char *reference, bool *ret, char ret_digest[DIGEST_SIZE],
-                             struct err *err)
+int registry_manifest_exists(struct registry *r, const char *path, const char *reference, bool *ret,
+                             char ret_digest[DIGEST_SIZE], struct err *err)
 {
         _cleanup_http_reply_ struct http_reply reply = HTTP_REPLY_INIT;
         char *lines[] = { (char *)accept_line, NULL };
@@ -153,8 +163,8 @@ int registry_manifest_exists(struct registry *r, const char *path, const char *r
         return 0;
 }
 
-int registry_manifest_put(struct registry *r, const char *path, const char *reference, const char *media_type, const void *body,
-                          size_t len, struct err *err)
+int registry_manifest_put(struct registry *r, const char *path, const char *reference, const char *media_type,
+                          const void *body, size_t len, struct err *err)
 {
         _cleanup_http_reply_ struct http_reply reply = HTTP_REPLY_INIT;
 
@@ -165,7 +175,9 @@ int registry_manifest_put(struct registry *r, const char *path, const char *refe
         _cleanup_free_ char *url = manifest_url(path, reference), *scope = xasprintf("repository:%s:pull,push", path);
         _cleanup_free_ char *type = xasprintf("Content-Type: %s", media_type), *name = familiar(r, path, reference);
         char *lines[] = { type, NULL };
-        const struct http_request q = { .method = "PUT", .url = url, .scope = scope, .headers = lines, .body = body, .body_len = len };
+        const struct http_request q = {
+                .method = "PUT", .url = url, .scope = scope, .headers = lines, .body = body, .body_len = len
+        };
         if (http_demand(r, &q, &reply, err) < 0)
                 return err->kind == ERR_DENIED || err->kind == ERR_UNAUTHORIZED ? -1 : err_add(err, "push %s", name);
         return 0;

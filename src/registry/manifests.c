@@ -13,7 +13,8 @@ static bool manifest_resolve(struct call *c, char ret[DIGEST_SIZE])
 
         if (digest_valid(c->reference))
                 snprintf(ret, DIGEST_SIZE, "%s", c->reference);
-        else if (entry_get(s, c->repository, "_tags", c->reference, &text, &ignored) == 0 && text.data && digest_valid(text.data))
+        else if (entry_get(s, c->repository, "_tags", c->reference, &text, &ignored) == 0 && text.data &&
+                 digest_valid(text.data))
                 snprintf(ret, DIGEST_SIZE, "%s", text.data);
         else
                 return false;
@@ -94,7 +95,8 @@ static char *media_type_take(struct call *c)
         return NULL;
 }
 
-static int referrer_put(struct call *c, const json_t *document, const char *type, const char *digest, const char *subject, struct err *err)
+static int referrer_put(struct call *c, const json_t *document, const char *type, const char *digest,
+                        const char *subject, struct err *err)
 {
         _cleanup_free_ char *text = document_descriptor(document, type, digest, c->body.len);
         _cleanup_free_ char *folder = xasprintf("_referrers/%s", digest_hex(subject));
@@ -118,8 +120,8 @@ static int bytes_store(struct call *c, char ret_digest[DIGEST_SIZE], struct err 
 }
 
 /* Bytes first, names after: whoever finds a name finds what it names. */
-static int manifest_store(struct call *c, const json_t *document, const char *type, const char *subject, char ret_digest[DIGEST_SIZE],
-                          struct err *err)
+static int manifest_store(struct call *c, const json_t *document, const char *type, const char *subject,
+                          char ret_digest[DIGEST_SIZE], struct err *err)
 {
         struct store *s = &c->service->store;
 
@@ -163,7 +165,8 @@ void manifest_put_end(struct call *c)
         if (!type || !digest_agrees(c))
                 return;
         _cleanup_close_ int lock = store_lock(s, false, &err);
-        if (lock < 0 || document_parse(&c->body, type, &document, &err) < 0 || document_subject(document, &subject, &err) < 0) {
+        if (lock < 0 || document_parse(&c->body, type, &document, &err) < 0 ||
+            document_subject(document, &subject, &err) < 0) {
                 answer_failure(c, &err, "MANIFEST_INVALID");
         } else if (document_check(s, c->repository, document, type, &err) < 0) {
                 answer_failure(c, &err, err.kind == ERR_NOT_FOUND ? "MANIFEST_BLOB_UNKNOWN" : "MANIFEST_INVALID");
@@ -186,7 +189,7 @@ static int tags_untie(struct call *c, const char *digest, struct err *err)
 
         if (repository_entries(s, c->repository, "_tags", &tags, err) < 0)
                 return -1;
-        STRV_FOREACH(tag, tags) {
+        STRV_FOREACH (tag, tags) {
                 _cleanup_buf_ struct buf text = { 0 };
                 if (entry_get(s, c->repository, "_tags", *tag, &text, err) == 0 && str_eq(text.data, digest) &&
                     entry_remove(s, c->repository, "_tags", *tag, err) < 0 && err->kind != ERR_NOT_FOUND)
@@ -205,7 +208,8 @@ static void referrer_remove(struct call *c, const char *digest)
 
         if (entry_get(s, c->repository, "_manifests", digest_hex(digest), &type, &ignored) < 0 ||
             blob_read(s->blobs, digest, IMAGE_DOCUMENT_MAX, &body, &ignored) < 0 ||
-            document_parse(&body, type.data, &document, &ignored) < 0 || document_subject(document, &subject, &ignored) < 0 || !subject)
+            document_parse(&body, type.data, &document, &ignored) < 0 ||
+            document_subject(document, &subject, &ignored) < 0 || !subject)
                 return;
         _cleanup_free_ char *folder = xasprintf("_referrers/%s", digest_hex(subject));
         entry_remove(s, c->repository, folder, digest_hex(digest), &ignored);

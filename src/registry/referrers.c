@@ -5,18 +5,20 @@
 #include "registry/route-internal.h"
 
 #define DESCRIPTOR_MAX ((size_t)1 << 20)
-#define REFERRERS_MAX ((size_t)4 << 20)        /* bytes of the list: what clients take of any index */
+#define REFERRERS_MAX ((size_t)4 << 20) /* bytes of the list: what clients take of any index */
 
 static bool artifact_wanted(const char *descriptor, size_t len, const char *artifact_type)
 {
         struct err ignored = ERR_INIT;
-        _cleanup_json_ json_t *d = artifact_type ? json_parse(descriptor, len, DESCRIPTOR_MAX, "descriptor", &ignored) : NULL;
+        _cleanup_json_ json_t *d =
+                artifact_type ? json_parse(descriptor, len, DESCRIPTOR_MAX, "descriptor", &ignored) : NULL;
 
         return !artifact_type || str_eq(json_string_value(json_object_get(d, "artifactType")), artifact_type);
 }
 
 /* Appends one stored descriptor. 1: it would go beyond the list's limit. */
-static int referrer_add(struct call *c, const char *folder, const char *entry, const char *artifact_type, struct buf *list, struct err *err)
+static int referrer_add(struct call *c, const char *folder, const char *entry, const char *artifact_type,
+                        struct buf *list, struct err *err)
 {
         _cleanup_buf_ struct buf text = { 0 };
 
@@ -44,7 +46,8 @@ void referrers_get(struct call *c)
         int rc = repository_entries(&c->service->store, c->repository, folder, &entries, &err);
 
         if (rc == 0)
-                rc = buf_adds(&list, "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_INDEX "\",\"manifests\":[", &err);
+                rc = buf_adds(&list, "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_INDEX "\",\"manifests\":[",
+                              &err);
         for (char **e = entries; rc == 0 && e && *e; e++) {
                 if (last && strcmp(*e, last) <= 0)
                         continue;

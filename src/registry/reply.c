@@ -52,7 +52,8 @@ void http_reply_header(struct http_reply *reply, const char *line, size_t len)
         size_t name_len = (size_t)(colon - line);
         _cleanup_free_ char *text = xstrndup(colon + 1, len - name_len - 1);
         const char *value = str_trim(text);
-        if (name_len == 16 && strncasecmp(line, "www-authenticate", 16) == 0 && strv_len(reply->challenges) < CHALLENGES_MAX)
+        if (name_len == 16 && strncasecmp(line, "www-authenticate", 16) == 0 &&
+            strv_len(reply->challenges) < CHALLENGES_MAX)
                 strv_push(&reply->challenges, value);
         for (size_t i = 0; i < ELEMENTS(headers); i++)
                 if (strlen(headers[i].name) == name_len && strncasecmp(line, headers[i].name, name_len) == 0)
@@ -114,7 +115,7 @@ static char *error_words(const struct http_reply *reply)
         if (reply->body.len == 0)
                 return NULL;
         document = json_parse(reply->body.data, reply->body.len, HTTP_ERROR_BODY_MAX, "error", &ignored);
-        json_array_foreach(json_object_get(document, "errors"), i, entry) {
+        json_array_foreach (json_object_get(document, "errors"), i, entry) {
                 char *text = i < 3 ? error_entry(entry) : NULL;
                 if (text)
                         strv_push_take(&words, text);
@@ -139,7 +140,8 @@ int http_reply_error(const struct http_reply *reply, struct err *err)
         if (k)
                 kind = k->kind;
         if (words)
-                return err_set(err, kind, "%s%s", reply->status == 401 && !strchr(words, ':') ? "unauthorized: " : "", words);
+                return err_set(err, kind, "%s%s", reply->status == 401 && !strchr(words, ':') ? "unauthorized: " : "",
+                               words);
         if (k)
                 return err_set(err, kind, "%s", k->words);
         return err_set(err, kind, "received unexpected HTTP status %ld", reply->status);

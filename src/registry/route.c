@@ -5,7 +5,18 @@
 #include "base/str.h"
 #include "registry/names-internal.h"
 
-enum noun { NOUN_ROOT, NOUN_BASE, NOUN_CATALOG, NOUN_TAGS, NOUN_REFERRERS, NOUN_MANIFEST, NOUN_BLOB, NOUN_UPLOADS, NOUN_UPLOAD, NOUN_NONE };
+enum noun {
+        NOUN_ROOT,
+        NOUN_BASE,
+        NOUN_CATALOG,
+        NOUN_TAGS,
+        NOUN_REFERRERS,
+        NOUN_MANIFEST,
+        NOUN_BLOB,
+        NOUN_UPLOADS,
+        NOUN_UPLOAD,
+        NOUN_NONE
+};
 
 /* HEAD is GET without its body, which microhttpd leaves out by itself. */
 static const struct route routes[] = {
@@ -29,15 +40,12 @@ static const struct route routes[] = {
 /* Paths are read from their end, because a name may hold components that look like nouns. */
 static const struct pattern {
         enum noun noun;
-        const char *infix;             /* after the name */
-        bool reference;                /* something follows it */
+        const char *infix; /* after the name */
+        bool reference; /* something follows it */
 } patterns[] = {
-        { NOUN_TAGS, "/tags/list", false },
-        { NOUN_UPLOADS, "/blobs/uploads/", false },
-        { NOUN_UPLOADS, "/blobs/uploads", false },
-        { NOUN_UPLOAD, "/blobs/uploads/", true },
-        { NOUN_MANIFEST, "/manifests/", true },
-        { NOUN_BLOB, "/blobs/", true },
+        { NOUN_TAGS, "/tags/list", false },        { NOUN_UPLOADS, "/blobs/uploads/", false },
+        { NOUN_UPLOADS, "/blobs/uploads", false }, { NOUN_UPLOAD, "/blobs/uploads/", true },
+        { NOUN_MANIFEST, "/manifests/", true },    { NOUN_BLOB, "/blobs/", true },
         { NOUN_REFERRERS, "/referrers/", true },
 };
 
@@ -48,7 +56,8 @@ static bool pattern_match(const struct pattern *p, const char *rest, char **ret_
         const char *slash = strrchr(rest, '/');
         size_t tail = p->reference && slash ? strlen(slash + 1) : 0;
 
-        if (len < infix + tail || (p->reference && tail == 0) || strncmp(rest + len - tail - infix, p->infix, infix) != 0)
+        if (len < infix + tail || (p->reference && tail == 0) ||
+            strncmp(rest + len - tail - infix, p->infix, infix) != 0)
                 return false;
         *ret_name = xstrndup(rest, len - tail - infix);
         *ret_reference = p->reference ? xstrdup(slash + 1) : NULL;
@@ -82,7 +91,8 @@ static void names_check(struct call *c, enum noun noun)
         else if ((noun == NOUN_BLOB || noun == NOUN_REFERRERS) && !digest_valid(c->reference))
                 answer_error(c, 400, "DIGEST_INVALID", "provided digest is malformed");
         else if (noun == NOUN_MANIFEST && !manifest_reference_valid(c->reference))
-                answer_error(c, strchr(c->reference, ':') ? 400 : 404, strchr(c->reference, ':') ? "DIGEST_INVALID" : "MANIFEST_UNKNOWN",
+                answer_error(c, strchr(c->reference, ':') ? 400 : 404,
+                             strchr(c->reference, ':') ? "DIGEST_INVALID" : "MANIFEST_UNKNOWN",
                              "malformed tag or digest");
         else if (noun == NOUN_UPLOAD && !id_valid(c->reference))
                 answer_error(c, 404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");

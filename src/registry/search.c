@@ -6,7 +6,7 @@
 #include "registry/url-internal.h"
 
 #define SEARCH_REPLY_MAX ((size_t)4 << 20)
-#define CATALOG_LOOK 100000            /* names looked through where the registry has no search */
+#define CATALOG_LOOK 100000 /* names looked through where the registry has no search */
 
 void search_results_free(struct search_result *results, size_t count)
 {
@@ -28,20 +28,21 @@ static char *text_shown(const json_t *text)
         return s;
 }
 
-static int results_take(const struct http_reply *reply, size_t max, struct search_result **ret, size_t *ret_count, struct err *err)
+static int results_take(const struct http_reply *reply, size_t max, struct search_result **ret, size_t *ret_count,
+                        struct err *err)
 {
         struct jpath path = JPATH("search");
         json_t *list = NULL;
         const json_t *one;
         size_t i, count = 0;
-        _cleanup_json_ json_t *document = json_parse(reply->body.data ? reply->body.data : "", reply->body.len, SEARCH_REPLY_MAX, "search",
-                                                     err);
+        _cleanup_json_ json_t *document =
+                json_parse(reply->body.data ? reply->body.data : "", reply->body.len, SEARCH_REPLY_MAX, "search", err);
 
         if (!document || json_get_array(document, &path, "results", true, &list, err) < 0)
                 return -1;
         size_t room = json_array_size(list) < max ? json_array_size(list) : max;
         struct search_result *results = xcalloc(room + 1, sizeof(*results));
-        json_array_foreach(list, i, one) {
+        json_array_foreach (list, i, one) {
                 if (count >= room)
                         break;
                 if (!json_is_object(one) || !json_string_value(json_object_get(one, "name")))
@@ -59,7 +60,8 @@ static int results_take(const struct http_reply *reply, size_t max, struct searc
         return 0;
 }
 
-static int catalog_search(struct registry *r, const char *term, size_t max, struct search_result **ret, size_t *ret_count, struct err *err)
+static int catalog_search(struct registry *r, const char *term, size_t max, struct search_result **ret,
+                          size_t *ret_count, struct err *err)
 {
         _cleanup_strv_ char **names = NULL;
         size_t count = 0;
@@ -68,7 +70,7 @@ static int catalog_search(struct registry *r, const char *term, size_t max, stru
                 return -1;
         size_t room = strv_len(names) < max ? strv_len(names) : max;
         struct search_result *results = xcalloc(room + 1, sizeof(*results));
-        STRV_FOREACH(name, names)
+        STRV_FOREACH (name, names)
                 if (count < room && strcasestr(*name, term))
                         results[count++] = (struct search_result){ .name = xstrdup(*name), .description = xstrdup("") };
         *ret = results;
@@ -76,7 +78,8 @@ static int catalog_search(struct registry *r, const char *term, size_t max, stru
         return 0;
 }
 
-int registry_search(struct registry *r, const char *term, size_t max, struct search_result **ret, size_t *ret_count, struct err *err)
+int registry_search(struct registry *r, const char *term, size_t max, struct search_result **ret, size_t *ret_count,
+                    struct err *err)
 {
         _cleanup_http_reply_ struct http_reply reply = HTTP_REPLY_INIT;
         /* Docker's index is another host than its registry. */

@@ -16,12 +16,13 @@
 #include "registry/route-internal.h"
 #include "registry/sessions-internal.h"
 
-#define THREADS_LEAST 8                /* they also wait for disks, so that there are more than processors */
+#define THREADS_LEAST 8 /* they also wait for disks, so that there are more than processors */
 #define THREADS_MOST 64
 #define CONNECTIONS_MAX 8192u
-#define CONNECTION_MEMORY ((size_t)256 << 10)  /* of which a body is read in one piece; mapped, not touched, until then */
+#define CONNECTION_MEMORY                                                                                              \
+        ((size_t)256 << 10) /* of which a body is read in one piece; mapped, not touched, until then */
 #define IDLE_SECONDS 120u
-#define SWALLOW_MAX ((uint64_t)1 << 20)        /* bytes of a refused body that are read to keep the connection */
+#define SWALLOW_MAX ((uint64_t)1 << 20) /* bytes of a refused body that are read to keep the connection */
 #define FINISH_SECONDS 30
 #define PEM_MAX ((size_t)1 << 20)
 
@@ -40,13 +41,16 @@ static void *call_start(void *data, const char *url, struct MHD_Connection *conn
 static void call_log(struct call *c)
 {
         const struct registry_server_options *o = c->service->options;
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        const union MHD_ConnectionInfo *info =
+                MHD_get_connection_info(c->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
         char client[NI_MAXHOST] = "";
 
         if (!o->on_request)
                 return;
         if (info && info->client_addr)
-                getnameinfo(info->client_addr, info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
+                getnameinfo(info->client_addr,
+                            info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                                     : sizeof(struct sockaddr_in),
                             client, sizeof(client), NULL, 0, NI_NUMERICHOST);
         o->on_request(o->data, client, c->method ? c->method : "", c->url, c->status, c->answer_bytes);
 }
@@ -114,8 +118,8 @@ static enum MHD_Result call_head(struct call *c, const char *path, const char *m
         return c->response && body_is_large(c) ? call_answer(c) : MHD_YES;
 }
 
-static enum MHD_Result on_call(void *data, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
-                               const char *bytes, size_t *len, void **slot)
+static enum MHD_Result on_call(void *data, struct MHD_Connection *connection, const char *path, const char *method,
+                               const char *version, const char *bytes, size_t *len, void **slot)
 {
         struct call *c = *slot;
 
@@ -172,16 +176,12 @@ static struct MHD_Daemon *daemon_start(struct service *service, int listen_fd, c
         };
         struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
 
-        return MHD_start_daemon(flags, 0, NULL, NULL, on_call, service,
-                                MHD_OPTION_LISTEN_SOCKET, listen_fd,
-                                MHD_OPTION_URI_LOG_CALLBACK, call_start, service,
-                                MHD_OPTION_NOTIFY_COMPLETED, call_end, NULL,
-                                MHD_OPTION_THREAD_POOL_SIZE, thread_count(),
-                                MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-                                MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-                                MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-                                MHD_OPTION_ARRAY, pem->certificate ? tls : none,
-                                MHD_OPTION_END);
+        return MHD_start_daemon(flags, 0, NULL, NULL, on_call, service, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+                                MHD_OPTION_URI_LOG_CALLBACK, call_start, service, MHD_OPTION_NOTIFY_COMPLETED, call_end,
+                                NULL, MHD_OPTION_THREAD_POOL_SIZE, thread_count(), MHD_OPTION_CONNECTION_LIMIT,
+                                CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
+                                MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_ARRAY,
+                                pem->certificate ? tls : none, MHD_OPTION_END);
 }
 
 static void stop_wait(int stop_fd)
@@ -212,7 +212,8 @@ static int service_serve(struct service *service, struct err *err)
 
         if ((o->certificate == NULL) != (o->key == NULL))
                 return err_set(err, ERR_INVALID, "a certificate and its key are given together");
-        if (o->certificate && (pem_load(o->certificate, &pem.certificate, err) < 0 || pem_load(o->key, &pem.key, err) < 0))
+        if (o->certificate &&
+            (pem_load(o->certificate, &pem.certificate, err) < 0 || pem_load(o->key, &pem.key, err) < 0))
                 return -1;
         _cleanup_close_ int fd = listen_open(o->address ? o->address : "127.0.0.1", o->port, &port, err);
         if (fd < 0)

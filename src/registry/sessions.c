@@ -11,12 +11,12 @@
 #include "base/str.h"
 #include "registry/names-internal.h"
 
-#define OPEN_MAX_IDLE 256              /* more are closed; they come back by hashing again what is there */
-#define UPLOAD_AGE_MAX (24 * 3600)     /* s */
+#define OPEN_MAX_IDLE 256 /* more are closed; they come back by hashing again what is there */
+#define UPLOAD_AGE_MAX (24 * 3600) /* s */
 
 struct uploads {
         struct store *store;
-        pthread_mutex_t lock;          /* of the list and of `busy` */
+        pthread_mutex_t lock; /* of the list and of `busy` */
         struct upload *list;
 };
 
@@ -163,7 +163,8 @@ int upload_write(struct uploads *u, struct upload *up, const void *data, size_t 
 
 int upload_commit(struct uploads *u, struct upload *up, const char *digest, struct err *err)
 {
-        if (upload_open(u, up, err) < 0 || ingest_expect(up->in, digest, err) < 0 || ingest_commit(up->in, NULL, NULL, err) < 0)
+        if (upload_open(u, up, err) < 0 || ingest_expect(up->in, digest, err) < 0 ||
+            ingest_commit(up->in, NULL, NULL, err) < 0)
                 return -1;
         /* Before the drop, which truncates: the descriptor is the blob's by now. */
         ingest_free(TAKE_PTR(up->in));

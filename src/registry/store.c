@@ -13,7 +13,7 @@
 #include "registry/names-internal.h"
 
 #define ENTRY_TEXT_MAX ((size_t)1 << 20)
-#define TOUCH_AGE (INT64_C(600) * 1000000000)  /* ns; more often would only wear the disk */
+#define TOUCH_AGE (INT64_C(600) * 1000000000) /* ns; more often would only wear the disk */
 
 static int folder_make(int dir_fd, const char *path, struct err *err)
 {
@@ -147,7 +147,7 @@ static int tree_walk(struct repository_list *l, const char *prefix, struct err *
                 return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(err, "%s", path);
         if (names_read(fd, &names, err) < 0)
                 return -1;
-        STRV_FOREACH(name, names) {
+        STRV_FOREACH (name, names) {
                 _cleanup_free_ char *full = *prefix ? xasprintf("%s/%s", prefix, *name) : xstrdup(*name);
                 if (!repository_name_valid(full))
                         continue;
@@ -172,7 +172,8 @@ int repositories_list(struct store *s, bool with_empty, char ***ret, struct err 
         return 0;
 }
 
-int entry_get(struct store *s, const char *name, const char *folder, const char *entry, struct buf *ret, struct err *err)
+int entry_get(struct store *s, const char *name, const char *folder, const char *entry, struct buf *ret,
+              struct err *err)
 {
         _cleanup_free_ char *path = entry_path(name, folder, entry);
 
@@ -182,7 +183,8 @@ int entry_get(struct store *s, const char *name, const char *folder, const char 
         return file_read_at(s->root_fd, path, ret, err);
 }
 
-int entry_put(struct store *s, const char *name, const char *folder, const char *entry, const char *text, struct err *err)
+int entry_put(struct store *s, const char *name, const char *folder, const char *entry, const char *text,
+              struct err *err)
 {
         _cleanup_free_ char *path = entry_path(name, folder, entry), *dir = folder_path(name, folder);
 
@@ -211,7 +213,9 @@ bool layer_held(struct store *s, const char *name, const char *digest, uint64_t 
 int layer_hold(struct store *s, const char *name, const char *digest, struct err *err)
 {
         blob_touch(s, digest);
-        return entry_exists(s, name, "_layers", digest_hex(digest)) ? 0 : entry_put(s, name, "_layers", digest_hex(digest), "", err);
+        return entry_exists(s, name, "_layers", digest_hex(digest))
+                       ? 0
+                       : entry_put(s, name, "_layers", digest_hex(digest), "", err);
 }
 
 void blob_touch(struct store *s, const char *digest)

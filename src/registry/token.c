@@ -11,10 +11,10 @@
 
 #define TOKEN_REPLY_MAX ((size_t)1 << 20)
 #define TOKEN_TEXT_MAX 65536
-#define TOKEN_SECONDS 60       /* where the server names none (docker's rule) */
+#define TOKEN_SECONDS 60 /* where the server names none (docker's rule) */
 #define TOKEN_SECONDS_MAX 86400
 #define CLIENT_ID "tare"
-#define SECRET_LEAST 4         /* bytes: a shorter one stands in too many innocent words */
+#define SECRET_LEAST 4 /* bytes: a shorter one stands in too many innocent words */
 
 void tokens_init(struct tokens *t)
 {
@@ -99,8 +99,8 @@ static bool token_text_valid(const char *text)
 
 static int token_parse(struct token *k, const struct http_reply *reply, struct err *err)
 {
-        _cleanup_json_ json_t *document = json_parse(reply->body.data ? reply->body.data : "", reply->body.len, TOKEN_REPLY_MAX,
-                                                     "token", err);
+        _cleanup_json_ json_t *document =
+                json_parse(reply->body.data ? reply->body.data : "", reply->body.len, TOKEN_REPLY_MAX, "token", err);
         if (!document)
                 return -1;
         const char *text = json_string_value(json_object_get(document, "token"));
@@ -125,7 +125,7 @@ static void scopes_add(char **url, const char *scopes)
 {
         _cleanup_strv_ char **list = strv_split(scopes ? scopes : "", " ", false);
 
-        STRV_FOREACH(scope, list) {
+        STRV_FOREACH (scope, list) {
                 char *longer = url_with(*url, "scope", *scope);
                 free(*url);
                 *url = longer;
@@ -150,8 +150,10 @@ static char *token_url(const struct tokens *t, const struct token *k)
 static char *token_form(const struct tokens *t, const struct token *k)
 {
         _cleanup_free_ char *scopes = k->wanted ? xasprintf("%s %s", k->scope, k->wanted) : xstrdup(k->scope);
-        _cleanup_secret_ char *a = url_with("", "grant_type", "refresh_token"), *b = url_with(a, "client_id", CLIENT_ID),
-                              *c = url_with(b, "service", t->service ? t->service : ""), *d = url_with(c, "scope", scopes),
+        _cleanup_secret_ char *a = url_with("", "grant_type", "refresh_token"),
+                              *b = url_with(a, "client_id", CLIENT_ID),
+                              *c = url_with(b, "service", t->service ? t->service : ""),
+                              *d = url_with(c, "scope", scopes),
                               *e = url_with(d, "refresh_token", t->credentials.identity_token);
         return xstrdup(e + 1); /* without the "?" */
 }
@@ -171,8 +173,8 @@ static void redact_held(const struct tokens *t, struct err *err)
                 err_set(err, err->kind, "the registry refused, in words that repeat a secret");
 }
 
-static int token_ask(struct registry *r, const struct http_request *q, const char *url, const char *authorization, struct token *k,
-                     struct err *err)
+static int token_ask(struct registry *r, const struct http_request *q, const char *url, const char *authorization,
+                     struct token *k, struct err *err)
 {
         for (unsigned tries = 0;;) {
                 _cleanup_http_reply_ struct http_reply reply = HTTP_REPLY_INIT;
@@ -198,7 +200,10 @@ static int token_fetch(struct registry *r, struct token *k, struct err *err)
 
         if (t->credentials.identity_token) {
                 form = token_form(t, k);
-                const struct http_request q = { .method = "POST", .headers = form_type, .body = form, .body_len = strlen(form),
+                const struct http_request q = { .method = "POST",
+                                                .headers = form_type,
+                                                .body = form,
+                                                .body_len = strlen(form),
                                                 .reply_max = TOKEN_REPLY_MAX };
                 rc = token_ask(r, &q, t->realm, NULL, k, err);
         } else {
@@ -232,7 +237,8 @@ int token_header(struct registry *r, const char *scope, char **ret, struct err *
 }
 
 /* The token server must be as safe as the registry itself: https, unless that one already speaks HTTP. */
-static int bearer_learn(struct registry *r, const struct challenge *c, const char *scope, const char *used, struct err *err)
+static int bearer_learn(struct registry *r, const struct challenge *c, const char *scope, const char *used,
+                        struct err *err)
 {
         struct tokens *t = &r->tokens;
         _cleanup_free_ char *realm = NULL;

@@ -17,9 +17,9 @@ struct transfer {
         struct err *err;
         CURL *curl;
         uint64_t sent;
-        bool begun;            /* the sink has seen the head */
-        bool failed;           /* ours is the error: *err is set */
-        bool enough;           /* rest of an error body not wanted */
+        bool begun; /* the sink has seen the head */
+        bool failed; /* ours is the error: *err is set */
+        bool enough; /* rest of an error body not wanted */
 };
 
 static size_t on_header(char *line, size_t size, size_t count, void *data)
@@ -177,7 +177,7 @@ static struct curl_slist *headers_setup(struct transfer *t, const char *authoriz
         bool typed = false;
 
         list = curl_slist_append(list, "Accept-Encoding: identity");
-        STRV_FOREACH(line, t->q->headers) {
+        STRV_FOREACH (line, t->q->headers) {
                 typed = typed || strncasecmp(*line, "Content-Type:", 13) == 0;
                 list = curl_slist_append(list, *line);
         }
@@ -201,16 +201,11 @@ static const struct curl_failure {
         enum err_kind kind;
         bool again;
 } curl_failures[] = {
-        { CURLE_COULDNT_RESOLVE_HOST, ERR_UNAVAILABLE, true },
-        { CURLE_COULDNT_RESOLVE_PROXY, ERR_UNAVAILABLE, true },
-        { CURLE_COULDNT_CONNECT, ERR_UNAVAILABLE, true },
-        { CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT, true },
-        { CURLE_GOT_NOTHING, ERR_UNAVAILABLE, true },
-        { CURLE_SEND_ERROR, ERR_UNAVAILABLE, true },
-        { CURLE_RECV_ERROR, ERR_UNAVAILABLE, true },
-        { CURLE_PARTIAL_FILE, ERR_UNAVAILABLE, true },
-        { CURLE_SSL_CONNECT_ERROR, ERR_UNAVAILABLE, false },
-        { CURLE_PEER_FAILED_VERIFICATION, ERR_DENIED, false },
+        { CURLE_COULDNT_RESOLVE_HOST, ERR_UNAVAILABLE, true }, { CURLE_COULDNT_RESOLVE_PROXY, ERR_UNAVAILABLE, true },
+        { CURLE_COULDNT_CONNECT, ERR_UNAVAILABLE, true },      { CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT, true },
+        { CURLE_GOT_NOTHING, ERR_UNAVAILABLE, true },          { CURLE_SEND_ERROR, ERR_UNAVAILABLE, true },
+        { CURLE_RECV_ERROR, ERR_UNAVAILABLE, true },           { CURLE_PARTIAL_FILE, ERR_UNAVAILABLE, true },
+        { CURLE_SSL_CONNECT_ERROR, ERR_UNAVAILABLE, false },   { CURLE_PEER_FAILED_VERIFICATION, ERR_DENIED, false },
         { CURLE_WEIRD_SERVER_REPLY, ERR_CORRUPT, false },
 };
 
@@ -241,8 +236,8 @@ static int transfer_finish(struct transfer *t, CURLcode code, const char *words,
         return 0;
 }
 
-int http_transfer(struct registry *r, const struct http_request *q, const char *url, const char *authorization, bool own_host,
-                  struct http_reply *ret, struct err *err)
+int http_transfer(struct registry *r, const struct http_request *q, const char *url, const char *authorization,
+                  bool own_host, struct http_reply *ret, struct err *err)
 {
         char words[CURL_ERROR_SIZE] = "";
         CURL *curl = registry_handle_take(r);

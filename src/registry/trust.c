@@ -27,7 +27,8 @@ static int authorities_start(struct buf *pem, struct err *err)
         char *path = NULL;
         int rc = 0;
 
-        if (curl && curl_easy_getinfo(curl, CURLINFO_CAINFO, &path) == CURLE_OK && path && file_exists_at(AT_FDCWD, path))
+        if (curl && curl_easy_getinfo(curl, CURLINFO_CAINFO, &path) == CURLE_OK && path &&
+            file_exists_at(AT_FDCWD, path))
                 rc = file_read_at(AT_FDCWD, path, pem, err);
         curl_easy_cleanup(curl);
         return rc;
@@ -66,7 +67,7 @@ static int trust_read_dir(struct trust *t, struct buf *pem, const char *dir, str
         while ((e = readdir(d)) && strv_len(names) < DIR_ENTRIES_MAX)
                 strv_push(&names, e->d_name);
         strv_sort(names);
-        STRV_FOREACH(name, names) {
+        STRV_FOREACH (name, names) {
                 _cleanup_free_ char *path = xasprintf("%s/%s", dir, *name);
                 if (str_ends(*name, ".crt") && authority_add(pem, path, err) < 0)
                         return -1;
@@ -101,7 +102,9 @@ int trust_load(struct trust *ret, const char *dir, const char *domain, struct er
 void trust_apply(const struct trust *t, CURL *curl, bool own_host, bool verify)
 {
         if (t->authorities) {
-                struct curl_blob blob = { .data = t->authorities, .len = t->authorities_len, .flags = CURL_BLOB_NOCOPY };
+                struct curl_blob blob = { .data = t->authorities,
+                                          .len = t->authorities_len,
+                                          .flags = CURL_BLOB_NOCOPY };
                 curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
         }
         if (!own_host)

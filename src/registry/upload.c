@@ -16,10 +16,10 @@ struct upload {
         uint64_t size;
         void (*progress)(void *data, uint64_t sent);
         void *data;
-        char *location;                /* of the session, absolute; NULL: none open */
-        uint64_t at;                   /* bytes the registry has */
-        uint64_t chunk;                /* bytes of a PATCH, 0: all that is left */
-        bool chunked;                  /* a single PUT was refused */
+        char *location; /* of the session, absolute; NULL: none open */
+        uint64_t at; /* bytes the registry has */
+        uint64_t chunk; /* bytes of a PATCH, 0: all that is left */
+        bool chunked; /* a single PUT was refused */
 };
 
 static void upload_done(struct upload *u)
@@ -67,12 +67,17 @@ static int upload_start(struct upload *u, struct err *err)
 }
 
 /* One PUT or PATCH of `len` bytes from where the upload stands. */
-static int upload_send(struct upload *u, const char *method, const char *url, uint64_t len, struct http_reply *reply, struct err *err)
+static int upload_send(struct upload *u, const char *method, const char *url, uint64_t len, struct http_reply *reply,
+                       struct err *err)
 {
-        const struct http_file file = { .fd = u->fd, .offset = u->at, .size = len, .progress = u->progress, .data = u->data };
+        const struct http_file file = {
+                .fd = u->fd, .offset = u->at, .size = len, .progress = u->progress, .data = u->data
+        };
         _cleanup_free_ char *range = xasprintf("Content-Range: %" PRIu64 "-%" PRIu64, u->at, u->at + len - 1);
         char *lines[] = { (char *)"Content-Type: application/octet-stream", NULL, NULL };
-        const struct http_request q = { .method = method, .url = url, .scope = u->scope, .headers = lines, .file = &file, .once = true };
+        const struct http_request q = {
+                .method = method, .url = url, .scope = u->scope, .headers = lines, .file = &file, .once = true
+        };
 
         if (len > 0 && str_eq(method, "PATCH"))
                 lines[1] = range;
@@ -212,10 +217,17 @@ int registry_blob_put(struct registry *r, const char *path, const char *digest, 
         if (registry_names_check(path, NULL, err) < 0 || registry_digest_check(digest, err) < 0)
                 return -1;
         _cleanup_free_ char *scope = xasprintf("repository:%s:pull,push", path);
-        _cleanup_(upload_done) struct upload u = { .r = r, .path = path, .digest = digest, .scope = scope, .fd = fd, .size = size,
-                                                   .progress = progress, .data = data };
+        _cleanup_(upload_done) struct upload u = { .r = r,
+                                                   .path = path,
+                                                   .digest = digest,
+                                                   .scope = scope,
+                                                   .fd = fd,
+                                                   .size = size,
+                                                   .progress = progress,
+                                                   .data = data };
         if (upload_run(&u, err) < 0)
-                return err->kind == ERR_DENIED || err->kind == ERR_UNAUTHORIZED ? -1 : err_add(err, "upload %s", digest);
+                return err->kind == ERR_DENIED || err->kind == ERR_UNAUTHORIZED ? -1
+                                                                                : err_add(err, "upload %s", digest);
         err_clear(err);
         return 0;
 }
@@ -234,7 +246,8 @@ static void session_drop(struct registry *r, const char *scope, const struct htt
         http_exchange(r, &q, &gone, &ignored);
 }
 
-int registry_blob_mount(struct registry *r, const char *path, const char *from_path, const char *digest, bool *ret_mounted, struct err *err)
+int registry_blob_mount(struct registry *r, const char *path, const char *from_path, const char *digest,
+                        bool *ret_mounted, struct err *err)
 {
         _cleanup_http_reply_ struct http_reply reply = HTTP_REPLY_INIT;
 

@@ -60,9 +60,10 @@ static bool content_range_parse(const char *text, uint64_t *ret_first, uint64_t 
         const char *dash = strchr(s, '-');
         if (!dash)
                 return false;
-        _cleanup_free_ char *first = xstrndup(s, (size_t)(dash - s)), *last = xstrndup(dash + 1, strcspn(dash + 1, "/"));
-        return parse_u64(first, ret_first, &ignored) == 0 && parse_u64(last, ret_last, &ignored) == 0 && *ret_last >= *ret_first &&
-               *ret_last - *ret_first < UINT64_MAX;
+        _cleanup_free_ char *first = xstrndup(s, (size_t)(dash - s)),
+                            *last = xstrndup(dash + 1, strcspn(dash + 1, "/"));
+        return parse_u64(first, ret_first, &ignored) == 0 && parse_u64(last, ret_last, &ignored) == 0 &&
+               *ret_last >= *ret_first && *ret_last - *ret_first < UINT64_MAX;
 }
 
 /* A piece must begin where the last one ended, and be as long as it says. */
@@ -112,7 +113,8 @@ static void upload_complete(struct call *c, const char *digest)
 
         if (upload_commit(c->service->uploads, c->upload, digest, &err) < 0) {
                 bool wrong = err.kind == ERR_CORRUPT;
-                answer_failure(c, &err, wrong || err.kind == ERR_UNSUPPORTED ? "DIGEST_INVALID" : "BLOB_UPLOAD_INVALID");
+                answer_failure(c, &err,
+                               wrong || err.kind == ERR_UNSUPPORTED ? "DIGEST_INVALID" : "BLOB_UPLOAD_INVALID");
                 if (wrong)
                         upload_drop(c->service->uploads, TAKE_PTR(c->upload));
                 return;
@@ -149,20 +151,21 @@ void upload_delete(struct call *c)
         answer_empty(c, 204);
 }
 
-/* 201 when another repository's blob could be taken over. */
+/* 201 when another repository's blob could be taken over. Who may read one repository here may read all, so that `from` may be
+ * missing (distribution-spec "Mounting a blob": automatic content discovery). */
 static void blob_mount(struct call *c, const char *digest, const char *from)
 {
         struct store *s = &c->service->store;
         struct err err = ERR_INIT;
 
-        if (!digest_valid(digest) || !from || !repository_name_valid(from))
+        if (!digest_valid(digest) || (from && !repository_name_valid(from)))
                 return;
         _cleanup_close_ int lock = store_lock(s, false, &err);
         if (lock < 0) {
                 answer_failure(c, &err, "BLOB_UNKNOWN");
                 return;
         }
-        if (!layer_held(s, from, digest, NULL))
+        if (from ? !layer_held(s, from, digest, NULL) : !blob_exists(s->blobs, digest, NULL))
                 return;
         if (layer_hold(s, c->repository, digest, &err) < 0)
                 answer_failure(c, &err, "BLOB_UNKNOWN");

@@ -45,7 +45,8 @@ int url_resolve(const char *base, const char *location, bool allow_http, char **
         if (user)
                 return err_set(err, ERR_INVALID, "the registry names a URL with a user in it");
         if (!str_eq(scheme, "https") && !(allow_http && str_eq(scheme, "http")))
-                return err_set(err, ERR_DENIED, "the registry names a URL that is not https (%.32s)", scheme ? scheme : "");
+                return err_set(err, ERR_DENIED, "the registry names a URL that is not https (%.32s)",
+                               scheme ? scheme : "");
         whole = url_part(u, CURLUPART_URL);
         if (!whole)
                 return err_set(err, ERR_INVALID, "the registry names a malformed URL");
