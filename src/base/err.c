@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include "base/utf8-internal.h"
+#include "base/utf8.h"
 
 static enum err_kind kind_of_errno(int errnum)
 {

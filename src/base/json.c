@@ -6,7 +6,7 @@
 #include <string.h>
 #include "base/file.h"
 #include "base/str.h"
-#include "base/utf8-internal.h"
+#include "base/utf8.h"
 
 struct place {
         char text[256];

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include "base/utf8-internal.h"
+#include "base/utf8.h"
 
 static log_sink_fn current_sink;
 static enum log_level current_least = LOG_LEVEL_WARNING;

@@ -1,6 +1,6 @@
 #include "base/str.h"
 
-#include "base/utf8-internal.h"
+#include "base/utf8.h"
 
 static const char blanks[] = " \t\n\r\v\f";
 

@@ -1,6 +1,6 @@
 /* One step of UTF-8 decoding, shared by what cleans text for a terminal or a document (RFC 3629). */
-#ifndef TARE_BASE_UTF8_INTERNAL_H
-#define TARE_BASE_UTF8_INTERNAL_H
+#ifndef TARE_BASE_UTF8_H
+#define TARE_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
