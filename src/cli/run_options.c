@@ -150,7 +150,7 @@ static int expose_parse(void *options, const char *text, struct err *err)
         return 0;
 }
 
-static int attach_parse(void *options, const char *text, struct err *err)
+static int stream_parse(void *options, const char *text, struct err *err)
 {
         struct run_options *o = options;
         _cleanup_free_ char *lower = xstrdup(text);
@@ -172,7 +172,7 @@ static int security_parse(void *options, const char *text, struct err *err)
 #define SHARED_ROWS \
         { 0, "add-host", OPT_STRV, C(extra_hosts), "list", "Add a custom host-to-IP mapping (host:ip)" }, \
         { 0, "annotation", OPT_STRV, C(annotations), "map", "Add an annotation to the container (passed through to the OCI runtime)" }, \
-        { 'a', "attach", OPT_PARSE, 0, "list", "Attach to STDIN, STDOUT or STDERR", attach_parse }, \
+        { 'a', "attach", OPT_PARSE, 0, "list", "Attach to STDIN, STDOUT or STDERR", stream_parse }, \
         { 0, "blkio-weight", OPT_I64, C(blkio_weight), "uint16", "Block IO (relative weight), between 10 and 1000, or 0 to disable" }, \
         { 0, "cap-add", OPT_STRV, C(cap_add), "list", "Add Linux capabilities" }, \
         { 0, "cap-drop", OPT_STRV, C(cap_drop), "list", "Drop Linux capabilities" }, \
