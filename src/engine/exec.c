@@ -1,0 +1,156 @@
+/* A further process in a running container. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "base/str.h"
+#include "engine/engine-internal.h"
+#include "engine/spec-internal.h"
+#include "runtime/container.h"
+
+void exec_request_done(struct exec_request *x)
+{
+        free(x->user);
+        free(x->working_dir);
+        free(x->detach_keys);
+        strv_free(x->env);
+        strv_free(x->args);
+        *x = (struct exec_request){ 0 };
+}
+
+int container_root_open(struct engine *e, const struct container *c, bool writable, struct err *err)
+{
+        struct storage *st;
+        if (container_is_running(c) && c->status.pid > 0) {
+                char path[64];
+                _cleanup_close_ int pidfd = proc_open(c->status.pid, c->status.start_ticks, err);
+                if (pidfd < 0)
+                        return -1;
+                snprintf(path, sizeof(path), "/proc/%d/root", (int)c->status.pid);
+                _cleanup_close_ int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (root < 0)
+                        return err_sys(err, "root of container %.12s", c->id);
+                /* the pid may have become another's between the two opens */
+                if (!proc_alive(c->status.pid, c->status.start_ticks))
+                        return err_set(err, ERR_CONFLICT, "Container %s is not running", c->id);
+                return TAKE_FD(root);
+        }
+        return engine_storage(e, &st, err) < 0 ? -1 : root_open(st->snapshots, c->id, writable, err);
+}
+
+/* The container's environment, then ours; HOME of the user when neither says one. */
+static void environment(const struct container *c, const struct exec_request *x, const char *home, struct oci_process *p)
+{
+        STRV_FOREACH (assignment, x->env)
+                strv_env_set(&p->env, *assignment);
+        if (x->tty && !strv_env_get(p->env, "TERM"))
+                strv_push(&p->env, "TERM=xterm");
+        if (!strv_env_get(c->config.env, "HOME") && !strv_env_get(x->env, "HOME")) {
+                _cleanup_free_ char *text = xasprintf("HOME=%s", home);
+                strv_env_set(&p->env, text);
+        }
+}
+
+/* The spec as at the container's start, with another process in it: same capabilities, same filter. */
+static int process_make(struct engine *e, struct container *c, const struct exec_request *x, int root, struct oci_spec *spec, struct err *err)
+{
+        _cleanup_free_ char *home = NULL;
+        struct oci_process *p = &spec->process;
+        bool privileged = c->config.privileged;
+        c->config.privileged = privileged || x->privileged;
+        int secured = spec_add_security(e, c, spec, err);
+        c->config.privileged = privileged;
+        if (secured < 0 || spec_add_process(e, c, root, spec, err) < 0)
+                return -1;
+        strv_free(p->args);
+        p->args = strv_dup(x->args);
+        p->terminal = x->tty;
+        p->console_height = x->rows;
+        p->console_width = x->columns;
+        if (x->user) {
+                free(p->additional_gids);
+                p->additional_gids = NULL;
+                p->additional_gid_count = 0;
+                p->uid = p->gid = 0;
+        }
+        if (process_user(root, x->user ? x->user : c->config.user, x->user ? NULL : c->config.group_add, p, &home, err) < 0)
+                return -1;
+        if (!str_empty(x->working_dir))
+                str_replace(&p->cwd, x->working_dir);
+        environment(c, x, home, p);
+        return 0;
+}
+
+static int exec_here(struct engine *e, struct container *c, const struct exec_request *x, const int stdio[3], struct exec_session *ret,
+                     struct err *err)
+{
+        _cleanup_oci_spec_ struct oci_spec spec;
+        oci_spec_init(&spec);
+        _cleanup_free_ char *cgroup = container_cgroup_path(c), *cache = path_join(engine_root(e), "seccomp");
+        _cleanup_close_ int root = container_root_open(e, c, false, err);
+        if (root < 0 || process_make(e, c, x, root, &spec, err) < 0)
+                return -1;
+        struct runtime_exec request = { .pid = c->status.pid, .start_time = c->status.start_ticks, .process = &spec.process,
+                                        .seccomp = spec.seccomp, .seccomp_cache = cache, .cgroups_path = cgroup,
+                                        .stdio = { stdio[0], stdio[1], stdio[2] } };
+        struct runtime_exec_result result;
+        if (runtime_exec(&request, &result, err) < 0)
+                return -1;
+        *ret = (struct exec_session){ result.pid, result.pidfd, result.console_fd };
+        return 0;
+}
+
+/* The process of a detached exec is left to the nearest subreaper; our child ends as soon as it runs. */
+static int exec_detached(struct engine *e, struct container *c, const struct exec_request *x, struct err *err)
+{
+        static const int nothing[3] = { -1, -1, -1 };
+        int result[2];
+        struct err told = ERR_INIT;
+        if (pipe2(result, O_CLOEXEC) < 0)
+                return err_sys(err, "pipe");
+        _cleanup_close_ int ours = result[0];
+        _cleanup_close_ int theirs = result[1];
+        pid_t child = fork();
+        if (child < 0)
+                return err_sys(err, "fork");
+        if (child == 0) {
+                struct exec_session s;
+                db_forget(engine_db(e));
+                setsid();
+                if (exec_here(e, c, x, nothing, &s, &told) == 0)
+                        err_clear(&told);
+                fd_write_full(theirs, &told, sizeof(told));
+                _exit(0);
+        }
+        close(TAKE_FD(theirs));
+        ssize_t n = fd_read_full(ours, &told, sizeof(told));
+        waitpid(child, NULL, 0);
+        if (n != (ssize_t)sizeof(told))
+                return err_set(err, ERR_SYSTEM, "the process that starts the command was killed");
+        if (told.kind == ERR_NONE)
+                return 0;
+        *err = told;
+        return -1;
+}
+
+int container_exec(struct engine *e, const char *name, const struct exec_request *x, const int stdio[3], struct exec_session *ret,
+                   struct err *err)
+{
+        _cleanup_container_ struct container c = { 0 };
+        container_config_init(&c.config);
+        if (container_load(e, name, &c, err) < 0)
+                return -1;
+        if (c.status.state == STATE_PAUSED)
+                return err_set(err, ERR_CONFLICT, "Container %s is paused, unpause the container before exec", c.id);
+        if (c.status.state != STATE_RUNNING)
+                return err_set(err, ERR_CONFLICT, "Container %s is not running", c.id);
+        if (!x->args || str_empty(x->args[0]))
+                return err_set(err, ERR_INVALID, "No exec command specified");
+        return x->detach ? exec_detached(e, &c, x, err) : exec_here(e, &c, x, stdio, ret, err);
+}
