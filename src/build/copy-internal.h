@@ -43,6 +43,10 @@ int copy_place(struct step *s, const struct copy *c, struct err *err);
 /* Copies one path of a tree as `to` (not there yet) of another, without what `ignore` leaves out. owner: of all, -1: as they are. */
 int copy_tree_filtered(int from_root, const char *from, const struct ignore *ignore, int to_root, const char *to, int64_t owner, struct err *err);
 
+/* For tree_digest(): its paths are relative to the filter's base. */
+bool copy_digest_excluded(void *filter, const char *path, bool is_dir);
+/* Where a path of a tree really is, links followed inside the tree: absolute, heap. */
+int tree_resolve(int root_fd, const char *path, char **ret, bool *ret_is_dir, struct err *err);
 /* The path behind an open descriptor, relative to the tree of root_fd: absolute, links resolved. Heap. */
 char *tree_path_of(int root_fd, int fd, struct err *err);
 

@@ -39,6 +39,22 @@ char *tree_path_of(int root_fd, int fd, struct err *err)
         return xstrdup(*rest ? rest : "/");
 }
 
+int tree_resolve(int root_fd, const char *path, char **ret, bool *ret_is_dir, struct err *err)
+{
+        struct stat st;
+        _cleanup_close_ int fd = path_open_in(root_fd, path, O_PATH, 0, err);
+        if (fd < 0)
+                return -1;
+        if (fstat(fd, &st) < 0)
+                return err_sys(err, "%s", path);
+        char *real = tree_path_of(root_fd, fd, err);
+        if (!real)
+                return -1;
+        *ret = real;
+        *ret_is_dir = S_ISDIR(st.st_mode);
+        return 0;
+}
+
 /* --- what is left out --- */
 
 bool copy_filtered(const struct copy_filter *f, const char *path, bool is_dir, bool *ret_prunes)
@@ -66,21 +82,14 @@ static struct copy_item *item_new(struct copy *c)
 static int take(struct finding *f, const char *path, struct err *err)
 {
         struct err why = ERR_INIT;
-        struct stat st;
-        bool prunes;
-        _cleanup_close_ int fd = path_open_in(f->root, path, O_PATH, 0, &why);
-        if (fd < 0) {
+        _cleanup_free_ char *real = NULL;
+        bool prunes, is_dir = false;
+        if (tree_resolve(f->root, path, &real, &is_dir, &why) < 0) {
                 if (why.kind == ERR_NOT_FOUND || why.sys == ENOTDIR || why.sys == ELOOP)
                         return 0;
                 *err = why;
                 return -1;
         }
-        if (fstat(fd, &st) < 0)
-                return err_sys(err, "%s", path);
-        _cleanup_free_ char *real = tree_path_of(f->root, fd, err);
-        if (!real)
-                return -1;
-        bool is_dir = S_ISDIR(st.st_mode);
         const struct copy_filter filter = { .ignore = f->ignore, .base = real };
         /* The real path is asked: no link leads around .dockerignore. */
         if (copy_filtered(&filter, real, is_dir, &prunes) && (!is_dir || prunes))
@@ -110,7 +119,7 @@ static char **names_in(int root, const char *dir)
 /* Goes down component by component, so that only directories that can match are read. */
 static int find_below(struct finding *f, const char *dir, char *const *parts, struct err *err)
 {
-        if (!*parts)
+        if (!parts || !*parts)
                 return take(f, *dir ? dir : "/", err) < 0 ? -1 : 0;
         if (!pattern_is_wild(*parts)) {
                 _cleanup_free_ char *path = xasprintf("%s/%s", dir, *parts);
@@ -176,10 +185,12 @@ int copy_resolve(struct step *s, struct copy *c, struct err *err)
 
 /* --- digest --- */
 
-static bool digest_excluded(void *data, const char *path, bool is_dir)
+bool copy_digest_excluded(void *data, const char *path, bool is_dir)
 {
+        const struct copy_filter *f = data;
         bool prunes;
-        return copy_filtered(data, path, is_dir, &prunes) && (!is_dir || prunes);
+        _cleanup_free_ char *whole = xasprintf("%s/%s", str_eq(f->base, "/") ? "" : f->base, path);
+        return copy_filtered(f, whole, is_dir, &prunes) && (!is_dir || prunes);
 }
 
 static int item_digest(const struct copy *c, const struct copy_item *item, const struct ignore *ignore, char ret[DIGEST_SIZE], struct err *err)
@@ -190,7 +201,7 @@ static int item_digest(const struct copy *c, const struct copy_item *item, const
         }
         struct copy_filter filter = { .ignore = ignore, .exclude = c->exclude, .base = item->path };
         bool any = ignore || c->exclude;
-        return tree_digest(c->from.fd, item->path, any ? digest_excluded : NULL, &filter, ret, err);
+        return tree_digest(c->from.fd, item->path, any ? copy_digest_excluded : NULL, &filter, ret, err);
 }
 
 int copy_digest(struct copy *c, const struct ignore *ignore, char **ret, struct err *err)

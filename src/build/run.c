@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "build/handlers-internal.h"
@@ -151,28 +152,56 @@ static int run_container(struct step *s, const struct run *r, const struct oci_s
         return result;
 }
 
+/* An image may name a working directory that nothing made; docker makes it. Only then the root is opened for writing. */
+static int make_cwd(struct step *s, int readable, const char *cwd, struct err *err)
+{
+        struct err ignored = ERR_INIT;
+        _cleanup_close_ int there = path_open_in(readable, cwd, O_PATH | O_DIRECTORY, 0, &ignored);
+        if (there >= 0)
+                return 0;
+        _cleanup_close_ int root = root_open(s->b->st->snapshots, s->root_id, true, err);
+        _cleanup_close_ int made = root < 0 ? -1 : path_mkdirs_in(root, cwd, 0755, 0, 0, err);
+        return made < 0 ? err_add(err, "working directory %s", cwd) : 0;
+}
+
+/* Each look into the root is closed before the container mounts it. */
+static int look_for_stubs(struct step *s, const struct oci_spec *spec, char ***ret, struct err *err)
+{
+        _cleanup_close_ int root = root_open(s->b->st->snapshots, s->root_id, false, err);
+        if (root < 0)
+                return -1;
+        *ret = run_stubs_find(root, spec);
+        return 0;
+}
+
+static int remove_stubs(struct step *s, char *const *stubs, struct err *err)
+{
+        if (!stubs)
+                return 0;
+        _cleanup_close_ int root = root_open(s->b->st->snapshots, s->root_id, true, err);
+        if (root < 0)
+                return -1;
+        run_stubs_remove(root, stubs);
+        return 0;
+}
+
 static int run_prepared(struct step *s, const struct run *r, struct oci_spec *spec, int *ret_status, struct err *err)
 {
         const struct build_options *o = s->b->o;
         if (o->step_prepare(o->data, s->root_id, spec, err) < 0)
                 return -1;
-        int result;
         _cleanup_strv_ char **stubs = NULL;
-        {
-                /* Closed before the container mounts the same root. */
-                _cleanup_close_ int root = root_open(s->b->st->snapshots, s->root_id, true, err);
-                if (root < 0)
-                        return -1;
-                stubs = run_stubs_find(root, spec);
-        }
-        result = run_container(s, r, spec, ret_status, err);
-        if (result == 0 && stubs) {
-                _cleanup_close_ int root = root_open(s->b->st->snapshots, s->root_id, true, err);
-                if (root < 0)
-                        return -1;
-                run_stubs_remove(root, stubs);
-        }
-        return result;
+        if (look_for_stubs(s, spec, &stubs, err) < 0 || run_container(s, r, spec, ret_status, err) < 0)
+                return -1;
+        return remove_stubs(s, stubs, err);
+}
+
+static int make_spec(struct step *s, const struct run *r, struct oci_spec *spec, struct err *err)
+{
+        _cleanup_close_ int root = root_open(s->b->st->snapshots, s->root_id, false, err);
+        if (root < 0 || run_spec_make(s, r, root, spec, err) < 0)
+                return -1;
+        return make_cwd(s, root, spec->process.cwd, err);
 }
 
 static int run_in_root(struct step *s, struct run *r, int *ret_status, struct err *err)
@@ -180,12 +209,7 @@ static int run_in_root(struct step *s, struct run *r, int *ret_status, struct er
         const struct build_options *o = s->b->o;
         _cleanup_oci_spec_ struct oci_spec spec;
         oci_spec_init(&spec);
-        {
-                _cleanup_close_ int root = root_open(s->b->st->snapshots, s->root_id, true, err);
-                if (root < 0 || run_spec_make(s, r, root, &spec, err) < 0)
-                        return -1;
-        }
-        if (run_mounts_apply(s, r, &spec, err) < 0 || add_script(s, r, &spec, err) < 0)
+        if (make_spec(s, r, &spec, err) < 0 || run_mounts_apply(s, r, &spec, err) < 0 || add_script(s, r, &spec, err) < 0)
                 return -1;
         int result = run_prepared(s, r, &spec, ret_status, err);
         o->step_done(o->data, s->root_id);

@@ -196,17 +196,12 @@ int run_mounts_parse(struct step *s, struct run *r, struct err *err)
 
 /* --- content --- */
 
-static bool ignored_here(void *data, const char *path, bool is_dir)
-{
-        bool prunes;
-        return copy_filtered(data, path, is_dir, &prunes) && (!is_dir || prunes);
-}
-
 static int bind_digest(struct step *s, struct run_mount *m, struct cache_key *k, struct err *err)
 {
         _cleanup_(source_done) struct source src = { .fd = -1 };
+        _cleanup_free_ char *real = NULL;
         char digest[DIGEST_SIZE];
-        struct copy_filter filter = { .ignore = m->from ? NULL : s->b->ctx.ignore, .base = m->source };
+        bool is_dir;
         if (source_find(s->b, s->stage, m->from, &src, err) < 0)
                 return -1;
         cache_key_add(k, m->source);
@@ -214,7 +209,10 @@ static int bind_digest(struct step *s, struct run_mount *m, struct cache_key *k,
                 cache_key_add(k, src.chain);
                 return 0;
         }
-        if (tree_digest(src.fd, m->source, filter.ignore ? ignored_here : NULL, &filter, digest, err) < 0)
+        if (tree_resolve(src.fd, m->source, &real, &is_dir, err) < 0)
+                return err_add(err, "--mount source=%s", m->source);
+        struct copy_filter filter = { .ignore = s->b->ctx.ignore, .base = real };
+        if (tree_digest(src.fd, real, filter.ignore ? copy_digest_excluded : NULL, &filter, digest, err) < 0)
                 return err_add(err, "--mount source=%s", m->source);
         cache_key_add(k, digest);
         return 0;
@@ -246,13 +244,17 @@ static int bind_copy(struct step *s, struct run_mount *m, struct err *err)
         _cleanup_(source_done) struct source src = { .fd = -1 };
         if (source_find(s->b, s->stage, m->from, &src, err) < 0 || (m->from && source_open(s->b, &src, err) < 0))
                 return -1;
+        _cleanup_free_ char *real = NULL;
+        bool is_dir;
+        if (tree_resolve(src.fd, m->source, &real, &is_dir, err) < 0)
+                return err_add(err, "--mount source=%s", m->source);
         _cleanup_free_ char *dir = workspace_scratch(&s->b->work, err);
         if (!dir)
                 return -1;
         _cleanup_close_ int to = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (to < 0)
                 return err_sys(err, "%s", dir);
-        if (copy_tree_filtered(src.fd, m->source, m->from ? NULL : s->b->ctx.ignore, to, "/mount", m->from ? -1 : 0, err) < 0)
+        if (copy_tree_filtered(src.fd, real, m->from ? NULL : s->b->ctx.ignore, to, "/mount", m->from ? -1 : 0, err) < 0)
                 return err_add(err, "--mount source=%s", m->source);
         m->host_path = xasprintf("%s/mount", dir);
         return 0;

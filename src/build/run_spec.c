@@ -52,15 +52,6 @@ static int make_process(struct step *s, const struct run *r, int root_fd, struct
         return 0;
 }
 
-/* An image may name a working directory that nothing made; docker makes it. */
-static int make_cwd(int root_fd, const char *cwd, struct err *err)
-{
-        if (str_eq(cwd, "/"))
-                return 0;
-        _cleanup_close_ int fd = path_mkdirs_in(root_fd, cwd, 0755, 0, 0, err);
-        return fd < 0 ? err_add(err, "working directory %s", cwd) : 0;
-}
-
 int run_spec_make(struct step *s, const struct run *r, int root_fd, struct oci_spec *spec, struct err *err)
 {
         static const enum oci_namespace_kind namespaces[] = { OCI_NS_PID, OCI_NS_MOUNT, OCI_NS_IPC, OCI_NS_UTS };
@@ -73,7 +64,7 @@ int run_spec_make(struct step *s, const struct run *r, int root_fd, struct oci_s
         spec->namespaces[OCI_NS_CGROUP].wanted = cgroup2;
         spec->namespaces[OCI_NS_NETWORK].wanted = !r->host_network;
         spec->cgroups_path = workspace_cgroup(s->root_id);
-        if (make_process(s, r, root_fd, spec, err) < 0 || make_cwd(root_fd, spec->process.cwd, err) < 0)
+        if (make_process(s, r, root_fd, spec, err) < 0)
                 return -1;
         spec_add_default_mounts(spec, false, SHM_SIZE, false, cgroup2);
         spec_add_default_paths(spec);

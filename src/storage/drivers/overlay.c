@@ -73,7 +73,8 @@ static int marker_clear(int root_fd, struct err *err)
                 return -1;
         if (!same)
                 return err_set(err, ERR_CORRUPT, "it was not to survive a restart of the machine, and there was one");
-        return unlinkat(root_fd, VOLATILE_MARKER, AT_REMOVEDIR) < 0 && errno != ENOENT ? err_sys(err, "remove the volatile marker") : 0;
+        /* The kernel keeps a file "dirty" in it. */
+        return tree_remove_at(root_fd, VOLATILE_MARKER, err) < 0 ? err_add(err, "remove the volatile marker") : 0;
 }
 
 static void lower_options(struct snapshots *s, char *const *chain, char ***options)
