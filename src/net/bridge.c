@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "net/driver-internal.h"
 #include "net/firewall-internal.h"
+#include "net/forward-internal.h"
 
 void bridge_block_name(const struct network *n, uint32_t block, char ret_name[IFNAMSIZ])
 {
@@ -196,7 +197,7 @@ static int block_create(int fd, int nft_fd, const struct network *n, uint32_t bl
         nl_start(&b, fd);
         cable_put(&b, n, block, parent->index, parent->mtu);
         /* Isolated towards the other ports of the parent, open towards its own: so isolation holds across blocks. */
-        bridge_port_put(&b, upper, n->isolated_containers, false);
+        bridge_port_put(&b, upper, n->isolated_containers, bridge_netfilter_active());
         if (nl_commit(&b, NULL, NULL, err) < 0)
                 return -1;
         link_ipv6_off(upper);
@@ -212,7 +213,9 @@ static int block_create(int fd, int nft_fd, const struct network *n, uint32_t bl
         /* The way to the gateway is known from the start, or each frame to it would go to all ports until it has sent one. */
         link_mac_from_address(n->gateway, gateway);
         link_put_neighbour(&b, AF_BRIDGE, end.index, n->gateway, gateway);
-        if (nl_commit(&b, NULL, NULL, err) < 0 || bridge_register(nft_fd, n, name, err) < 0)
+        bool registered;
+        if (nl_commit(&b, NULL, NULL, err) < 0 || bridge_register(nft_fd, n, name, err) < 0 ||
+            forward_check(nft_fd, name, &registered, err) < 0)
                 return -1;
         return link_up(fd, link.index, err);
 }

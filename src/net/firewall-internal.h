@@ -5,6 +5,7 @@
  *   map publish_any  protocol . port -> address . port               ports published on every host address
  *   set bridges      interface names of ours; set internal: those of networks without a way out
  *   set pairs        bridge . bridge, both the same: what br_netfilter shows of frames inside one bridge
+ *   set blocks       bridges below ours (driver-internal.h), which are left alone
  *   set masq         subnets that leave the host under its address
  * Only IPv4: there is no table "ip6 tare"; bridges and containers have IPv6 switched off, so nothing passes unfiltered.
  * The maps hold all protocols (the key names it), which makes two lookups for a new connection instead of six.

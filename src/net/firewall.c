@@ -17,6 +17,7 @@ static const struct nft_set sets[] = {
         { "publish_any", NFT_SET_MAP, CONCAT(TYPE_PROTOCOL, TYPE_SERVICE), 8, CONCAT(TYPE_IPADDR, TYPE_SERVICE), 8 },
         { "bridges", 0, TYPE_IFNAME, IFNAMSIZ, 0, 0 },
         { "internal", 0, TYPE_IFNAME, IFNAMSIZ, 0, 0 },
+        { "blocks", 0, TYPE_IFNAME, IFNAMSIZ, 0, 0 },
         { "pairs", 0, CONCAT(TYPE_IFNAME, TYPE_IFNAME), 2 * IFNAMSIZ, 0, 0 },
         { "masq", NFT_SET_INTERVAL, TYPE_IPADDR, 4, 0, 0 },
 };
@@ -119,6 +120,7 @@ static void established(struct nlmsghdr *m, const char *arg)
 
 static void is_published(struct nlmsghdr *m, const char *arg) { ct_bits(m, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ); }
 static void not_published(struct nlmsghdr *m, const char *arg) { ct_bits(m, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_EQ); }
+static void untracked(struct nlmsghdr *m, const char *arg) { nft_notrack(m); }
 static void masquerade(struct nlmsghdr *m, const char *arg) { nft_masquerade(m); }
 static void accept_it(struct nlmsghdr *m, const char *arg) { nft_verdict(m, NF_ACCEPT, NULL); }
 static void drop(struct nlmsghdr *m, const char *arg) { nft_verdict(m, NF_DROP, NULL); }
@@ -134,6 +136,9 @@ static const struct rule {
         /* Our bridges have route_localnet for the sake of 127.0.0.1:PORT on the host (CVE-2020-8558): on no wire has 127/8 a place. */
         { "martian", { { not_from_lo }, { to_127 }, { drop } } },
         { "martian", { { not_from_lo }, { from_127 }, { drop } } },
+        /* br_netfilter shows us frames on their way through a bridge that only widens ours; translated there, the connection would not
+         * be known again on the next. */
+        { "martian", { { iif_in, "blocks" }, { untracked } } },
         { "publishing", { { dnat_by_address, "publish" } } },
         { "publishing", { { dnat_by_port, "publish_any" } } },
         { "prerouting", { { to_local }, { jump, "publishing" } } },
@@ -194,6 +199,10 @@ static void set_names(struct nl_batch *b, int type, const struct network *n, con
         memcpy(pair, bridge, strlen(bridge));
         memcpy(pair + IFNAMSIZ, bridge, strlen(bridge));
         struct nft_element one = { .key = pair, .key_len = IFNAMSIZ }, both = { .key = pair, .key_len = sizeof(pair) };
+        if (!str_eq(bridge, n->bridge)) {
+                nft_element_put(b, type, FIREWALL_TABLE, "blocks", &one, what, 0);
+                return;
+        }
         nft_element_put(b, type, FIREWALL_TABLE, "bridges", &one, what, 0);
         if (!n->isolated_containers)
                 nft_element_put(b, type, FIREWALL_TABLE, "pairs", &both, what, 0);

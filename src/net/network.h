@@ -102,7 +102,9 @@ int network_unplug(const struct network *n, const struct endpoint *e, struct err
 int network_loopback_up(int netns_fd, struct err *err);
 /* Binds sockets that keep host programs from taking the ports; fds appended to `ret_fds` (heap). ERR_CONFLICT as docker words it. */
 int network_hold_ports(const struct endpoint *e, int **ret_fds, size_t *ret_count, struct err *err);
-/* Takes down what no network in the database wants: elements, rules, bridges of ours without containers. For `system prune/check`. */
+/* For `system prune/check`, in the caller's write transaction: gives back leases of containers that are not alive, takes down
+ * published ports no lease stands for and bridges without leases, and puts back what a flushed rule set took from the living.
+ * Only subnets and bridges of this database are touched. */
 int network_sweep(struct db *db, bool (*alive)(void *data, const char *container), void *data, unsigned *ret_removed, struct err *err);
 
 #endif

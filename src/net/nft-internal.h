@@ -64,6 +64,7 @@ void nft_lookup(struct nlmsghdr *m, const char *set, uint32_t reg, bool invert);
 void nft_map(struct nlmsghdr *m, const char *map, uint32_t reg, uint32_t ret_reg);
 void nft_dnat(struct nlmsghdr *m, uint32_t reg_address, uint32_t reg_port);
 void nft_masquerade(struct nlmsghdr *m);
+void nft_notrack(struct nlmsghdr *m);
 void nft_counter(struct nlmsghdr *m);
 void nft_verdict(struct nlmsghdr *m, int verdict, const char *chain);
 

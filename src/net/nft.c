@@ -213,6 +213,11 @@ void nft_masquerade(struct nlmsghdr *m)
         expression_end(m, expression_begin(m, "masq"));
 }
 
+void nft_notrack(struct nlmsghdr *m)
+{
+        expression_end(m, expression_begin(m, "notrack"));
+}
+
 void nft_counter(struct nlmsghdr *m)
 {
         expression_end(m, expression_begin(m, "counter"));
