@@ -62,13 +62,13 @@ static int zstd_decode(void *state, const void *data, size_t len, struct codec_o
         ZSTD_inBuffer in = { data, len, 0 };
         for (;;) {
                 ZSTD_outBuffer o = { out->bytes, out->cap, out->len };
-                size_t left = ZSTD_decompressStream(d->context, &o, &in);
+                size_t before = in.pos, left = ZSTD_decompressStream(d->context, &o, &in);
                 if (ZSTD_isError(left))
                         return err_set(err, ERR_CORRUPT, "zstd data is damaged (%s)", ZSTD_getErrorName(left));
-                bool moved = in.pos > 0 || o.pos > out->len;
+                bool moved = in.pos > before || o.pos > out->len;
                 out->len = o.pos;
-                /* A call without input and output says nothing about the frame. */
-                if (moved)
+                /* 0: at the end of a frame. Called there once more without input it asks for the next frame's header, which says nothing. */
+                if (left == 0 || moved)
                         d->ended = left == 0;
                 bool full = out->len == out->cap;
                 if (full && codec_flush(out, err) < 0)

@@ -72,8 +72,10 @@ static int vfs_root_prepare(struct snapshots *s, int root_fd, char *const *chain
         _cleanup_close_ int to = openat(root_fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (to < 0 || fchmod(to, 0755) < 0)
                 return err_sys(err, "create tree");
-        if (lowers_open(s, chain, &top, err) < 0 || top.count == 0)
-                return top.count == 0 && err->kind == ERR_NONE ? 0 : -1;
+        if (lowers_open(s, chain, &top, err) < 0)
+                return -1;
+        if (top.count == 0)
+                return 0;
         if (fstat(top.fds[0], &st) < 0)
                 return err_sys(err, "layer");
         return copy_tree(top.fds[0], to, &options, err) < 0 ? -1 : copy_attributes(top.fds[0], to, &st, err);
