@@ -126,7 +126,7 @@ static void test_failures(void **state)
         NEED_ROOT(e);
         e2e_bad(e, "FROM base\n\nRUN false\n", "Dockerfile:3: The command '/bin/sh -c false' returned a non-zero code: 1");
         e2e_bad(e, "FROM base\nRUN [\"sh\", \"-c\", \"exit 77\"]\n", "Dockerfile:2: The command 'sh -c exit 77' returned a non-zero code: 77");
-        e2e_bad(e, "FROM base\nRUN sh -c 'kill -9 $$'\n", "returned a non-zero code: 137");
+        e2e_bad(e, "FROM base\nRUN sh -c 'kill -9 $$'; exit $?\n", "returned a non-zero code: 137");
         e2e_bad(e, "FROM base\nRUN [\"/no/such\"]\n", "Dockerfile:2: ");
         e2e_bad(e, "FROM base\nUSER nobody-here\nRUN true\n", "Dockerfile:3: ");
         e2e_bad(e, "FROM nothing-here\nRUN true\n", "Dockerfile:1: pull access denied for nothing-here");
