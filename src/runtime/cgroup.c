@@ -86,6 +86,12 @@ int cgroup_clone_fd(struct cgroup *cg)
 
 int cgroup_join(struct cgroup *cg, pid_t pid, struct err *err) { return cg->driver->join(cg->path, pid, err); }
 
+int cgroup_join_self(const char *path, struct err *err)
+{
+        const struct cgroup_driver *driver = driver_here();
+        return driver ? driver->join_self(path, err) : 0;
+}
+
 int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, struct err *err)
 {
         return cg->driver->apply(cg->path, resources, true, err) < 0 ? err_add(err, "cgroup %s", cg->path) : 0;

@@ -15,7 +15,11 @@ int init_wait_cgroup(struct init *in, struct err *err)
         if (!in->wait_cgroup || in->cgroup_done)
                 return 0;
         in->cgroup_done = true;
-        return sync_expect(in->sync_fd, SYNC_CGROUP, err);
+        if (sync_expect(in->sync_fd, SYNC_CGROUP, err) < 0)
+                return -1;
+        if (in->join_self && in->cgroup_path && cgroup_join_self(in->cgroup_path, err) < 0)
+                return err_add(err, "cgroup");
+        return 0;
 }
 
 /* With a cgroup namespace of its own a container sees its group as the root; a bind of that group is the same to it and

@@ -161,6 +161,12 @@ static int prepare_mount(struct create *c, const struct oci_mount *m, int *ret_f
         return 0;
 }
 
+/* A descriptor of the bundle leads into our mounts, and init has copies of them: what is relative to it is opened by us. */
+static bool is_relative(const struct create *c, const struct oci_mount *m)
+{
+        return c->request->bundle_fd >= 0 && !str_empty(m->source) && m->source[0] != '/' && !c->spec->namespaces[OCI_NS_MOUNT].path;
+}
+
 static bool needs_mapping(const struct oci_mount *m)
 {
         _cleanup_mount_words_ struct mount_words w;
@@ -184,10 +190,10 @@ static int prepare_mounts(struct create *c, struct err *err)
         struct oci_mount bound = { .destination = (char *)"/", .type = (char *)"bind", .source = s->root_path,
                                    .options = (char *[]){ (char *)"rbind", NULL } };
         const struct oci_mount *root = c->request->rootfs ? c->request->rootfs : &bound;
-        if ((privileged || needs_mapping(root)) && prepare_mount(c, root, &c->in.root_mount_fd, err) < 0)
+        if ((privileged || needs_mapping(root) || (root == &bound && is_relative(c, root))) && prepare_mount(c, root, &c->in.root_mount_fd, err) < 0)
                 return err_add(err, "root");
         for (size_t i = 0; i < s->mount_count; i++)
-                if ((privileged || needs_mapping(&s->mounts[i])) && prepare_mount(c, &s->mounts[i], &c->in.mount_fds[i], err) < 0)
+                if ((privileged || needs_mapping(&s->mounts[i]) || is_relative(c, &s->mounts[i])) && prepare_mount(c, &s->mounts[i], &c->in.mount_fds[i], err) < 0)
                         return err_add(err, "mount %s", s->mounts[i].destination);
         return 0;
 }
@@ -254,7 +260,7 @@ static int join_cgroup(struct create *c, bool cloned_into, struct err *err)
 {
         if (!c->cgroup && make_cgroup(c, err) < 0)
                 return -1;
-        if (c->cgroup && !cloned_into && cgroup_join(c->cgroup, c->pid, err) < 0)
+        if (c->cgroup && !cloned_into && !c->in.join_self && cgroup_join(c->cgroup, c->pid, err) < 0)
                 return err_add(err, "cgroup");
         return sync_send(c->sync_fd, SYNC_CGROUP, err);
 }
@@ -354,6 +360,8 @@ static int start_init(struct create *c, bool *ret_into, struct err *err)
                         return -1;
                 n.cgroup_fd = c->cgroup ? cgroup_clone_fd(c->cgroup) : -1;
         }
+        /* In a user namespace of its own init may not write to the host's groups. */
+        c->in.join_self = n.cgroup_fd < 0 && !c->in.in_userns && geteuid() == 0;
         *ret_into = n.cgroup_fd >= 0;
         pid_t pid = namespaces_clone(&n, &c->pidfd, err);
         if (pid == 0)

@@ -24,6 +24,8 @@ struct exec {
         char *label;
         struct seccomp_filter filter;
         struct cgroup *cgroup;
+        char *cgroup_path;
+        bool join_self;                /* the child moves itself */
         int namespaces;                /* what to join */
         bool foreign_user;
         pid_t pid;
@@ -43,6 +45,7 @@ static void exec_done(struct exec *x)
         free(x->label);
         seccomp_filter_done(&x->filter);
         cgroup_freep(&x->cgroup);
+        free(x->cgroup_path);
 }
 
 /* ---- before the clone ---- */
@@ -87,6 +90,8 @@ static int find_cgroup(struct exec *x, struct err *err)
                 err_clear(err); /* rootless without groups of its own */
                 return 0;
         }
+        x->cgroup_path = cgroup_path_clean(x->request->cgroups_path, err);
+        x->join_self = x->cgroup_path && cgroup_layout()->count > 0 && geteuid() == 0;
         return cgroup_frozen(x->cgroup) ? err_set(err, ERR_CONFLICT, "the container is paused, unpause it before exec") : 0;
 }
 
@@ -158,6 +163,8 @@ static int run_inside(struct exec *x, struct err *err)
 {
         const struct oci_process *p = x->request->process;
         int stdio[3] = { x->request->stdio[0], x->request->stdio[1], x->request->stdio[2] };
+        if (x->join_self && cgroup_join_self(x->cgroup_path, err) < 0)
+                return err_add(err, "cgroup");
         if (sync_expect(x->their_sync_fd, SYNC_CGROUP, err) < 0 || enter(x, err) < 0)
                 return -1;
         if (p->terminal && take_terminal(x, stdio, err) < 0)
@@ -257,7 +264,7 @@ static int join_group_of_init(struct exec *x, struct err *err)
 
 static int join_cgroup(struct exec *x, bool cloned_into, struct err *err)
 {
-        if (x->cgroup && !cloned_into && cgroup_join(x->cgroup, x->pid, err) < 0) {
+        if (x->cgroup && !cloned_into && !x->join_self && cgroup_join(x->cgroup, x->pid, err) < 0) {
                 if (err->sys != EBUSY && err->sys != EOPNOTSUPP)
                         return err_add(err, "cgroup");
                 err_clear(err);

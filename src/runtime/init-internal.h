@@ -23,6 +23,7 @@ struct init {
         bool in_userns;                /* new or joined: device nodes cannot be made */
         bool wait_cgroup;              /* SYNC_CGROUP will come */
         bool cgroup_done;
+        bool join_self;                /* then init moves itself into its group (cgroup_join_self) */
         bool wait_network, network_done;
         bool guarded;                  /* others may already be where we are: not dumpable */
         const char *cgroup_path;       /* as created, below each hierarchy */

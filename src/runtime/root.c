@@ -149,6 +149,18 @@ static int add_reaper(struct init *in, struct err *err)
         return mount_attach(fd, place, err);
 }
 
+/* A missing working directory is made; one that cannot be is the command's failure, told when it is entered. */
+static int make_working_directory(struct init *in, struct err *err)
+{
+        if (str_eq(in->spec->process.cwd, "/"))
+                return 0;
+        _cleanup_close_ int fd = path_mkdirs_in(in->root_fd, in->spec->process.cwd, 0755, (uid_t)-1, (gid_t)-1, err);
+        if (fd < 0 && err->sys != EROFS && err->sys != EACCES && err->sys != EPERM)
+                return err_add(err, "process.cwd");
+        err_clear(err);
+        return 0;
+}
+
 int root_build(struct init *in, struct err *err)
 {
         bool own_mounts = in->spec->namespaces[OCI_NS_MOUNT].path == NULL;
@@ -156,6 +168,8 @@ int root_build(struct init *in, struct err *err)
         if (open_propagating(in, err) < 0 || (own_mounts && cut_off(in, err) < 0) || attach_root(in, err) < 0)
                 return -1;
         if (add_mounts(in, false, err) < 0 || root_add_devices(in, err) < 0)
+                return -1;
+        if (make_working_directory(in, err) < 0)
                 return -1;
         if (in->spec->process.terminal && console_open(in, err) < 0)
                 return -1;

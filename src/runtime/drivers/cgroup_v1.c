@@ -79,6 +79,15 @@ static int v1_join(const char *path, pid_t pid, struct err *err)
         return 0;
 }
 
+static int v1_join_self(const char *path, struct err *err)
+{
+        const struct cgroup_layout *l = cgroup_layout();
+        for (size_t i = 0; i < l->count; i++)
+                if (cgroup_write(l->list[i].path, path, "tasks", "0", err) < 0)
+                        return -1;
+        return 0;
+}
+
 /* ---- resources ---- */
 
 struct target {
@@ -372,6 +381,6 @@ static void v1_stats(const char *path, struct cgroup_stats *s)
 }
 
 const struct cgroup_driver cgroup_v1 = {
-        .create = v1_create, .exists = v1_exists, .join = v1_join,           .apply = v1_apply, .freeze = v1_freeze, .frozen = v1_frozen,
+        .create = v1_create, .exists = v1_exists, .join = v1_join,           .join_self = v1_join_self, .apply = v1_apply, .freeze = v1_freeze, .frozen = v1_frozen,
         .remove = v1_remove, .stats = v1_stats,   .oom_kills = v1_oom_kills, .procs = v1_procs,
 };

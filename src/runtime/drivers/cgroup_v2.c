@@ -57,6 +57,11 @@ static int v2_join(const char *path, pid_t pid, struct err *err)
         return cgroup_writef(v2_procs(), path, "cgroup.procs", err, "%d", (int)pid);
 }
 
+static int v2_join_self(const char *path, struct err *err)
+{
+        return cgroup_write(v2_procs(), path, "cgroup.procs", "0", err);
+}
+
 /* ---- resources ---- */
 
 struct target {
@@ -312,6 +317,6 @@ static void v2_stats(const char *path, struct cgroup_stats *s)
 }
 
 const struct cgroup_driver cgroup_v2 = {
-        .create = v2_create, .exists = v2_exists, .join = v2_join,           .apply = v2_apply, .freeze = v2_freeze, .frozen = v2_frozen,
+        .create = v2_create, .exists = v2_exists, .join = v2_join,           .join_self = v2_join_self, .apply = v2_apply, .freeze = v2_freeze, .frozen = v2_frozen,
         .remove = v2_remove, .stats = v2_stats,   .oom_kills = v2_oom_kills, .procs = v2_procs,
 };
