@@ -1,0 +1,29 @@
+# A short front for Meson: make, make test, make check, make bench, make install.
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) --prefix=$(PREFIX) --libexecdir=libexec >/dev/null
+
+# Installs what the tests need, then runs every test: style, units (plain and sanitized), end to end.
+test:
+	@tests/run
+
+# The quick part of it: style and units of the build that is here.
+check: all
+	@tests/checks/run && meson test -C $(BUILD) --print-errorlogs
+
+bench: all
+	@bench/run
+
+install: all
+	@DESTDIR=$(DESTDIR) meson install -C $(BUILD)
+
+clean:
+	@rm -rf $(BUILD) build-asan
+
+.PHONY: all test check bench install clean
