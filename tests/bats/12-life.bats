@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# create, start, stop, restart, kill, rm, rename, wait, logs, attach, exec, top, port, restart policies
+load helper
+setup_file() { tare_setup_file; }
+teardown_file() { tare_teardown_file; }
+
+@test "create, start, stop, start again, rm" {
+  id=$(tare create --name life --network none busybox sh -c 'echo begun; exec sleep 100')
+  [ ${#id} -eq 64 ]
+  [[ "$(tare ps -a --filter name=life --format '{{.Status}}')" == Created ]]
+  tare start life
+  [[ "$(tare ps --format '{{.Names}} {{.Status}}')" == "life Up "* ]]
+  tare stop -t 1 life
+  [[ "$(tare ps -a --format '{{.Status}}' --filter name=life)" == "Exited (137)"* ]]
+  tare start life
+  until_true test "$(tare logs life | grep -c begun)" = 2
+  run tare rm life
+  [ "$status" -eq 1 ] && [[ "$output" == *"You cannot remove a running container"* ]]
+  tare rm -f life
+  run tare inspect life
+  [ "$status" -eq 1 ]
+}
+
+@test "a name is taken once" {
+  tare create --name twin --network none busybox true
+  run tare create --name twin --network none busybox true
+  [ "$status" -eq 125 ] || [ "$status" -eq 1 ]
+  [[ "$output" == *'is already in use by container'* ]]
+  tare rename twin other
+  tare rm other
+}
+
+@test "logs: streams, tail, timestamps, follow to the end" {
+  tare run -d --name log --network none busybox sh -c 'for i in 1 2 3 4 5; do echo line $i; done; echo bad >&2; sleep 0.5; echo last'
+  run tare logs -f log
+  [ "${#lines[@]}" -eq 7 ] && [ "${lines[6]}" = last ]
+  [ "$(tare logs --tail 1 log)" = last ]
+  [ "$(tare logs log 2>&1 >/dev/null)" = bad ]
+  [[ "$(tare logs -t --tail 1 log)" =~ ^20[0-9-]+T ]]
+  tare rm log
+}
+
+@test "exec: output, exit code, user, environment, stdin" {
+  tare run -d --name box -e WHO=container --network none busybox sleep 100
+  [ "$(tare exec box sh -c 'echo $WHO')" = container ]
+  run tare exec box sh -c 'exit 9'
+  [ "$status" -eq 9 ]
+  [ "$(tare exec -u 5:6 -w /tmp -e X=y box sh -c 'id -u; pwd; echo $X' | tr '\n' ' ')" = "5 /tmp y " ]
+  [ "$(echo through | tare exec -i box cat)" = through ]
+  run tare exec box /no/such
+  [ "$status" -eq 127 ]
+  tare exec -d box sh -c 'echo left > /left'
+  until_true tare exec box test -e /left
+  tare pause box
+  run tare exec box true
+  [ "$status" -ne 0 ] && [[ "$output" == *"is paused"* ]]
+  tare unpause box
+  [[ "$(tare top box)" == *"sleep 100"* ]]
+  tare rm -f box
+}
+
+@test "attach sees output and the exit code" {
+  tare run -d -i --name att --network none busybox sh -c 'read x; echo got $x; exit 3'
+  run sh -c 'echo word | tare attach att'
+  [ "$status" -eq 3 ] && [[ "$output" == *"got word"* ]]
+  tare rm att
+}
+
+@test "restart policies" {
+  tare run -d --name again --restart on-failure:2 --network none busybox sh -c 'echo run; exit 1'
+  until_true sh -c '[ "$(tare inspect -f "{{.State.Status}} {{.RestartCount}}" again)" = "exited 2" ]'
+  [ "$(tare logs again | grep -c run)" -eq 3 ]
+  tare rm again
+  tare run -d --name forever --restart always --network none busybox sh -c 'echo run; sleep 0.1'
+  until_true sh -c '[ "$(tare logs forever | grep -c run)" -ge 2 ]'
+  tare stop -t 0 forever
+  [ "$(tare inspect -f '{{.State.Running}}' forever)" = false ]
+  tare rm forever
+}
+
+@test "a terminal: size, job control, detach keys" {
+  cat >"$STATE/tty.py" <<'P'
+import os, pty, sys, time, select
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp("tare", ["tare", "run", "-it", "--name", "term", "--network", "none", "busybox", "sh"])
+import fcntl, termios, struct
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 97, 0, 0))
+seen = b""
+def until(word, limit=10):
+    global seen
+    end = time.time() + limit
+    while word not in seen and time.time() < end:
+        if select.select([fd], [], [], 0.1)[0]:
+            try: seen += os.read(fd, 4096)
+            except OSError: return
+    assert word in seen, seen
+until(b"# ")
+os.write(fd, b"stty size; tty; echo d$((20+22))\n"); until(b"d42"); assert b"31 97" in seen, seen; assert b"/dev/" in seen
+os.write(fd, b"sleep 100\n"); time.sleep(0.3); os.write(fd, b"\x03"); os.write(fd, b"echo after$((1+1))\n"); until(b"after2")
+os.write(fd, b"\x10\x11"); until(b"read escape sequence")
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+P
+  run python3 "$STATE/tty.py"
+  [ "$status" -eq 0 ] || { echo "$output"; false; }
+  [ "$(tare inspect -f '{{.State.Running}}' term)" = true ]
+  tare rm -f term
+}
+
+@test "kill -9 of the monitor is seen and cleared by the next command" {
+  tare run -d --name orphan --network none busybox sleep 100
+  pid=$(tare inspect -f '{{.State.Pid}}' orphan)
+  kill -9 "$(sed 's/.*"monitor":\([0-9]*\).*/\1/' "$TARE_RUN"/containers/*/status.json)"
+  sleep 0.2
+  [[ "$(tare ps -a --filter name=orphan --format '{{.Status}}')" == Exited* ]]
+  [ ! -e "/proc/$pid" ] || grep -q 'State:.Z' "/proc/$pid/status"
+  tare rm orphan
+}
