@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "storage/layer.h"
 
@@ -20,7 +21,8 @@ struct job {
         struct ingest *ingest; /* NULL: the blob is here already */
         uint64_t done, reported; /* bytes of the blob */
         uint64_t size; /* of the unpacked files */
-        bool ready; /* may be committed once its parents are */
+        bool resumed; /* began from bytes of an earlier attempt */
+        bool ready; /* unpacked: may be committed once its parents are, by whichever thread */
 };
 
 struct crew {
@@ -56,6 +58,13 @@ static void unpack_drop(struct job *job)
         job->unpack = NULL;
         layer_abortp(&job->staging);
         job->staging = NULL;
+}
+
+/* A layer not yet handed to commit_ready() is dropped with the attempt. */
+static void unpack_end(struct job *job)
+{
+        if (!job->ready)
+                unpack_drop(job);
 }
 
 static int job_unpack(struct job *job, const void *bytes, size_t len, struct err *err)
@@ -189,31 +198,46 @@ static int job_fetch(struct job *job, struct err *err)
         job_report(job, TRANSFER_WAITING);
         if (blob_begin(b->st->blobs, job->blob->digest, (uint64_t)job->blob->size, &job->ingest, &offset, err) < 0)
                 return -1;
+        job->resumed = offset > 0;
         /* Whom we waited for may have unpacked it too. */
-        if (!layer_exists(b->st->snapshots, job->chain_id) && unpack_begin(job, err) < 0)
+        if (!job->ready && !layer_exists(b->st->snapshots, job->chain_id) && unpack_begin(job, err) < 0)
                 return -1;
         if (fetch(job, offset, err) < 0 || unpack_finish(job, err) < 0)
                 return distrust(job, err);
         return 0;
 }
 
-static int job_run(struct job *job, struct err *err)
+static int job_attempt(struct job *job, struct err *err)
 {
         const struct bring *b = job->crew->b;
-        bool have_layer = layer_exists(b->st->snapshots, job->chain_id),
-             have_blob = blob_exists(b->st->blobs, job->blob->digest, NULL);
         int r = 0;
-        if (!have_blob)
+        if (!blob_exists(b->st->blobs, job->blob->digest, NULL))
                 r = job_fetch(job, err);
-        else if (!have_layer)
+        else if (!job->ready && !layer_exists(b->st->snapshots, job->chain_id))
                 r = job_from_blob(job, err);
         /* The layer first: others who wait for this blob then find both. Its content is proved by its diff id. */
         if (r == 0)
                 r = commit_ready(job->crew, job, err);
         if (r == 0 && job->ingest)
                 r = ingest_commit(job->ingest, NULL, NULL, err);
+        unpack_end(job);
         ingest_freep(&job->ingest);
         job->ingest = NULL;
+        return r;
+}
+
+static int job_run(struct job *job, struct err *err)
+{
+        const bool have_layer = layer_exists(job->crew->b->st->snapshots, job->chain_id);
+        int r = job_attempt(job, err);
+        /* What an earlier attempt left was not synced: after a power cut it may be anything. */
+        if (r < 0 && err->kind == ERR_CORRUPT && job->resumed) {
+                log_info("layer %s: what was here of it is damaged (%s), fetched anew", job->blob->digest, err->msg);
+                err_clear(err);
+                job->resumed = false;
+                job->done = job->reported = 0;
+                r = job_attempt(job, err);
+        }
         if (r < 0)
                 return err_add(err, "layer %s", job->blob->digest);
         job->done = (uint64_t)job->blob->size;
