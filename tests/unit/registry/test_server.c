@@ -114,6 +114,36 @@ static void image_comes_back(void **state)
         assert_memory_equal(data, layer + LAYER_SIZE - 1000, 1000);
 }
 
+static void *thread_pull(void *data)
+{
+        struct err err = ERR_INIT;
+        for (int i = 0; i < 10; i++) {
+                _cleanup_free_ char *bytes = xmalloc(LAYER_SIZE);
+                struct sink sink = { bytes, 0 };
+                const struct blob_sink to = { sink_write, NULL, &sink };
+                bool there = false;
+                if (registry_manifest_exists(client, "a", "v1", &there, NULL, &err) < 0 || !there ||
+                    registry_blob_get(client, "a", layer_digest, 0, LAYER_SIZE, &to, &err) < 0 ||
+                    memcmp(bytes, layer, LAYER_SIZE) != 0)
+                        return (void *)1;
+        }
+        return NULL;
+}
+
+static void one_client_serves_several_threads(void **state)
+{
+        pthread_t threads[8];
+        char digest[DIGEST_SIZE];
+        push_image("a", "v1", "", digest);
+        for (size_t i = 0; i < ELEMENTS(threads); i++)
+                assert_int_equal(pthread_create(&threads[i], NULL, thread_pull, NULL), 0);
+        for (size_t i = 0; i < ELEMENTS(threads); i++) {
+                void *failed = (void *)1;
+                assert_int_equal(pthread_join(threads[i], &failed), 0);
+                assert_null(failed);
+        }
+}
+
 static void blobs_are_mounted_between_repositories(void **state)
 {
         struct err err = ERR_INIT;
@@ -392,6 +422,7 @@ int main(void)
         digest_of(layer, LAYER_SIZE, layer_digest);
         const struct CMUnitTest tests[] = {
                 SERVED(image_comes_back),
+                SERVED(one_client_serves_several_threads),
                 SERVED(blobs_are_mounted_between_repositories),
                 SERVED(lists_come_in_pages),
                 SERVED(hostile_paths_touch_nothing),
