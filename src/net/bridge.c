@@ -217,7 +217,11 @@ static int block_create(int fd, int nft_fd, const struct network *n, uint32_t bl
         if (nl_commit(&b, NULL, NULL, err) < 0 || bridge_register(nft_fd, n, name, err) < 0 ||
             forward_check(nft_fd, name, &registered, err) < 0)
                 return -1;
-        return link_up(fd, link.index, err);
+        if (link_up(fd, link.index, err) < 0)
+                return -1;
+        link_settle(fd, upper);
+        link_settle(fd, lower);
+        return 0;
 }
 
 int bridge_block_make(int route_fd, int nft_fd, const struct network *n, uint32_t block, struct err *err)

@@ -11,11 +11,16 @@
 struct link_state {
         int index;
         bool up;
+        bool running;          /* carrier seen and acted on: packets pass */
         uint32_t mtu;
         uint8_t mac[6];
 };
 /* false when there is no such interface. */
 bool link_look(int fd, const char *name, struct link_state *ret);
+/* Waits until an interface that has just got its carrier passes packets. The kernel acts on a carrier later, from a queue; what is
+ * sent before is dropped, and sent again after a second. Looking at the link (RTM_GETLINK) makes newer kernels do it at once;
+ * for others this sleeps, a fifth of a second at most, and goes on in any case. */
+void link_settle(int fd, const char *name);
 /* First IPv4 address of an interface of the caller's namespace; 0 when none. */
 struct in_addr link_address(const char *name);
 

@@ -27,6 +27,7 @@ bool link_look(int fd, const char *name, struct link_state *ret)
         if (!link_ask(fd, SIOCGIFFLAGS, name, &r))
                 return false;
         found.up = r.ifr_flags & IFF_UP;
+        found.running = r.ifr_flags & IFF_RUNNING;
         if (!link_ask(fd, SIOCGIFMTU, name, &r))
                 return false;
         found.mtu = (uint32_t)r.ifr_mtu;
@@ -35,6 +36,25 @@ bool link_look(int fd, const char *name, struct link_state *ret)
         memcpy(found.mac, r.ifr_hwaddr.sa_data, sizeof(found.mac));
         *ret = found;
         return true;
+}
+
+static bool link_running(int fd, const char *name)
+{
+        struct ifreq r;
+        return !link_ask(fd, SIOCGIFFLAGS, name, &r) || (r.ifr_flags & IFF_RUNNING);
+}
+
+void link_settle(int fd, const char *name)
+{
+        struct err ignored = ERR_INIT;
+        struct nl_batch b;
+        nl_start(&b, fd);
+        struct nlmsghdr *m = link_put(&b, RTM_GETLINK, 0, 0, false, "look at interface", 0);
+        mnl_attr_put_strz(m, IFLA_IFNAME, name);
+        mnl_attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        nl_commit(&b, NULL, NULL, &ignored);
+        for (int us = 50, slept = 0; slept < 200000 && !link_running(fd, name); slept += us, us = us < 5000 ? us * 2 : us)
+                usleep((useconds_t)us);
 }
 
 struct in_addr link_address(const char *name)

@@ -1,6 +1,7 @@
 #include "net/nft-internal.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <sys/socket.h>
 
 static void generation_header(struct nlmsghdr *m, uint8_t family, uint16_t res_id)
@@ -67,6 +68,13 @@ void nft_set_add(struct nl_batch *b, const char *table, const struct nft_set *s)
         nft_u32(m, NFTA_SET_FLAGS, s->flags);
         nft_u32(m, NFTA_SET_KEY_TYPE, s->key_type);
         nft_u32(m, NFTA_SET_KEY_LEN, s->key_len);
+        /* nft(8) shows interface names only when told that they are in host order; the kernel keeps this note for it. */
+        static const struct {
+                uint8_t type, len;
+                uint32_t order;
+        } __attribute__((packed)) host_order = { 0, 4, 1 };
+        if (s->key_len == IFNAMSIZ)
+                mnl_attr_put(m, NFTA_SET_USERDATA, sizeof(host_order), &host_order);
         if (s->flags & NFT_SET_MAP) {
                 nft_u32(m, NFTA_SET_DATA_TYPE, s->data_type);
                 nft_u32(m, NFTA_SET_DATA_LEN, s->data_len);

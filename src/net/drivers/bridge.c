@@ -175,7 +175,13 @@ static int outside_set(struct job *j, struct err *err)
         nl_start(&b, j->route_fd);
         link_put_neighbour(&b, AF_BRIDGE, outer.index, j->e->address, j->e->mac);
         whereabouts_put(&b, j, true);
-        return nl_commit(&b, NULL, NULL, err);
+        if (nl_commit(&b, NULL, NULL, err) < 0)
+                return -1;
+        link_settle(j->route_fd, j->e->host_interface);
+        /* A bridge has a carrier once a port of it has. */
+        if (!j->gateway.running)
+                link_settle(j->route_fd, j->n->bridge);
+        return 0;
 }
 
 static int plug(struct job *j, struct err *err)

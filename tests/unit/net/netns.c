@@ -73,8 +73,9 @@ int netns_outside(const char *name, const char *ours, const char *theirs)
         }
         usleep(20000);
         _cleanup_free_ char *command = xasprintf("ip link add %s type veth peer name out0 netns %d && ip addr add %s/24 dev %s && ip link set %s up && "
-                                                 "nsenter -t %d -n sh -c 'ip addr add %s/24 dev out0; ip link set out0 up; ip link set lo up'",
-                                                 name, (int)holder, ours, name, name, (int)holder, theirs);
+                                                 "nsenter -t %d -n sh -c 'ip addr add %s/24 dev out0; ip link set out0 up; ip link set lo up; until ip link show out0 | grep -q LOWER_UP.*state.UP; do sleep 0.01; done' && "
+                                                 "until ip link show %s | grep -q LOWER_UP.*state.UP; do sleep 0.01; done",
+                                                 name, (int)holder, ours, name, name, (int)holder, theirs, name);
         bool ok = shell(command);
         kill(holder, SIGKILL);
         waitpid(holder, NULL, 0);
@@ -187,20 +188,28 @@ const char *netns_ask(int netns, int type, const char *address, uint16_t port)
         return len > 0 ? text : "";
 }
 
-struct db *db_fresh(void)
+struct db *db_again(const char *path)
 {
         static const struct db_schema *const schemas[] = { &net_schema, NULL };
         struct err err = ERR_INIT;
         struct db *db = NULL;
+        if (db_open(path, schemas, &db, &err) < 0)
+                fprintf(stderr, "%s\n", err.msg);
+        return db;
+}
+
+char *db_path(void)
+{
+        return xasprintf("%s/db", db_dir);
+}
+
+struct db *db_fresh(void)
+{
         snprintf(db_dir, sizeof(db_dir), "/tmp/tare-net-XXXXXX");
         if (!mkdtemp(db_dir))
                 return NULL;
-        _cleanup_free_ char *path = xasprintf("%s/db", db_dir);
-        if (db_open(path, schemas, &db, &err) < 0) {
-                fprintf(stderr, "%s\n", err.msg);
-                return NULL;
-        }
-        return db;
+        _cleanup_free_ char *path = db_path();
+        return db_again(path);
 }
 
 void db_drop(struct db *db)

@@ -26,5 +26,8 @@ bool shell(const char *command);
 /* A database in a fresh directory, removed with it by db_drop. */
 struct db *db_fresh(void);
 void db_drop(struct db *db);
+/* Its file (heap), and a further handle on such a file. */
+char *db_path(void);
+struct db *db_again(const char *path);
 
 #endif
