@@ -179,14 +179,14 @@ static bool is_current(struct pull *p, const char *target, const char *manifest)
         struct reference shown = *p->name;
         _cleanup_free_ char *text = reference_familiar(&shown), *key = reference_name_key(p->name);
         _cleanup_free_ char *had_target = NULL, *had_manifest = NULL;
-        _cleanup_image_ struct image i = { 0 };
+        _cleanup_image_ struct image i = { 0 }, same = { 0 };
         struct err ignored = ERR_INIT;
         if (image_find_brief(p->db, text, &i, &ignored) < 0)
                 return false;
         if (!key)
                 return str_eq(i.manifest, manifest);
         return name_lookup(p->db, key, &had_target, &had_manifest, &ignored) > 0 && str_eq(had_target, target) &&
-               image_by_manifest(p->db, manifest, &i, &ignored) == 0;
+               image_by_manifest(p->db, manifest, &same, &ignored) == 0;
 }
 
 static int pull_one(struct pull *p, struct image *ret, struct err *err)
