@@ -16,7 +16,8 @@ int ip4_net_parse(const char *text, struct ip4_net *ret, struct err *err)
         address[slash - text] = 0;
         if (strchr(text, ':'))
                 return err_set(err, ERR_UNSUPPORTED, "IPv6 subnets are not supported: %s", text);
-        if (inet_pton(AF_INET, address, &n.address) != 1 || strlen(slash + 1) > 2 || parse_u32(slash + 1, &prefix, &ignored) < 0 || prefix > 32)
+        if (inet_pton(AF_INET, address, &n.address) != 1 || strlen(slash + 1) > 2 ||
+            parse_u32(slash + 1, &prefix, &ignored) < 0 || prefix > 32)
                 return err_set(err, ERR_INVALID, "invalid CIDR address: %s", text);
         n.prefix = (uint8_t)prefix;
         *ret = n;

@@ -57,7 +57,8 @@ static int bridge_sysctls(const struct network *n, const char *bridge, struct er
 {
         /* No IPv6 here: the bridge gets no address that would let containers reach the host around the firewall, and takes no
          * router advertisement from them (CVE-2020-13401). A kernel without IPv6 has no such file. */
-        if (file_exists_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/all") && bridge_sysctl("ipv6", bridge, "disable_ipv6", "1", err) < 0)
+        if (file_exists_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/all") &&
+            bridge_sysctl("ipv6", bridge, "disable_ipv6", "1", err) < 0)
                 return -1;
         if (!str_eq(bridge, n->bridge))
                 return 0;
@@ -75,7 +76,8 @@ static uint32_t default_mtu(int fd)
         while (f && fgets(line, sizeof(line), f)) {
                 unsigned destination, gateway, flags, mask, unused;
                 struct link_state link;
-                if (sscanf(line, "%15s %x %x %x %u %u %u %x", name, &destination, &gateway, &flags, &unused, &unused, &unused, &mask) == 8 &&
+                if (sscanf(line, "%15s %x %x %x %u %u %u %x", name, &destination, &gateway, &flags, &unused, &unused,
+                           &unused, &mask) == 8 &&
                     destination == 0 && mask == 0 && link_look(fd, name, &link))
                         return link.mtu;
         }
@@ -106,7 +108,8 @@ static int link_up(int fd, int index, struct err *err)
         return nl_commit(&b, NULL, NULL, err);
 }
 
-static int bridge_create(int fd, const char *name, const uint8_t *mac, uint32_t mtu, struct link_state *ret, struct err *err)
+static int bridge_create(int fd, const char *name, const uint8_t *mac, uint32_t mtu, struct link_state *ret,
+                         struct err *err)
 {
         struct nl_batch b;
         nl_start(&b, fd);
@@ -166,7 +169,8 @@ static void cable_put(struct nl_batch *b, const struct network *n, uint32_t bloc
         char upper[IFNAMSIZ], lower[IFNAMSIZ];
         cable_name(n, block, 'u', upper);
         cable_name(n, block, 'd', lower);
-        struct nlmsghdr *m = link_put(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, false, "make cable between bridges", EEXIST);
+        struct nlmsghdr *m =
+                link_put(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, false, "make cable between bridges", EEXIST);
         mnl_attr_put_strz(m, IFLA_IFNAME, upper);
         mnl_attr_put_u32(m, IFLA_MTU, mtu);
         mnl_attr_put_u32(m, IFLA_MASTER, (uint32_t)parent);
@@ -183,7 +187,8 @@ static void cable_put(struct nl_batch *b, const struct network *n, uint32_t bloc
         mnl_attr_nest_end(m, info);
 }
 
-static int block_create(int fd, int nft_fd, const struct network *n, uint32_t block, const struct link_state *parent, struct err *err)
+static int block_create(int fd, int nft_fd, const struct network *n, uint32_t block, const struct link_state *parent,
+                        struct err *err)
 {
         char name[IFNAMSIZ], upper[IFNAMSIZ], lower[IFNAMSIZ];
         bridge_block_name(n, block, name);
@@ -238,7 +243,8 @@ int bridge_block_make(int route_fd, int nft_fd, const struct network *n, uint32_
                 bridge_block_name(n, path[depth - 1], name);
                 if (link_look(route_fd, name, &link) && link.up)
                         continue;
-                if (block_create(route_fd, nft_fd, n, path[depth - 1], &parent, err) < 0 || !link_look(route_fd, name, &link))
+                if (block_create(route_fd, nft_fd, n, path[depth - 1], &parent, err) < 0 ||
+                    !link_look(route_fd, name, &link))
                         return err_add(err, "bridge %s", name);
         }
         return 0;

@@ -7,7 +7,7 @@
 
 struct net_driver {
         const char *name;
-        bool has_addresses;            /* has a subnet, leases and ports */
+        bool has_addresses; /* has a subnet, leases and ports */
         int (*attach)(const struct network *n, const struct endpoint *e, int netns_fd, struct err *err);
         int (*detach)(const struct network *n, const struct endpoint *e, struct err *err);
         int (*unplug)(const struct network *n, const struct endpoint *e, struct err *err);
@@ -22,7 +22,7 @@ const struct net_driver *net_driver_find(const char *name, struct err *err);
  * each new one (at 1000 that costs as much as the veth itself), so a network is a tree of bridges, grown block by block; leases
  * fill the lowest blocks first, and most networks never see the second. */
 #define BLOCK_ADDRESSES 250u
-#define BLOCK_CHILDREN 270u            /* ports of a bridge that lead to further bridges: a /16 has them all below the first */
+#define BLOCK_CHILDREN 270u /* ports of a bridge that lead to further bridges: a /16 has them all below the first */
 static inline uint32_t block_of(const struct network *n, struct in_addr address)
 {
         return (ntohl(address.s_addr) - ntohl(n->subnet.address.s_addr)) / BLOCK_ADDRESSES;

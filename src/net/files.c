@@ -54,12 +54,12 @@ static int add_host(const char *entry, const char *gateway, struct buf *b, struc
         return buf_addf(b, err, "%s\t%s\n", address, copy);
 }
 
-int hosts_format(const char *hostname, const char *domainname, const char *address, char *const *add_hosts, const char *gateway,
-                 struct buf *ret, struct err *err)
+int hosts_format(const char *hostname, const char *domainname, const char *address, char *const *add_hosts,
+                 const char *gateway, struct buf *ret, struct err *err)
 {
         if (buf_adds(ret, hosts_head, err) < 0)
                 return -1;
-        STRV_FOREACH(entry, add_hosts)
+        STRV_FOREACH (entry, add_hosts)
                 if (add_host(*entry, gateway, ret, err) < 0)
                         return -1;
         if (str_empty(address) || str_empty(hostname))
@@ -74,7 +74,7 @@ int hosts_format(const char *hostname, const char *domainname, const char *addre
 /* resolv.conf taken apart. */
 struct resolv {
         char **servers, **search, **options;
-        char **others;         /* lines of other kinds, comments too */
+        char **others; /* lines of other kinds, comments too */
 };
 
 static void resolv_done(struct resolv *r)
@@ -120,13 +120,13 @@ static void resolv_line(struct resolv *r, const char *line, bool keep_loopback)
 static void resolv_read(struct resolv *r, const char *text, bool keep_loopback)
 {
         _cleanup_strv_ char **lines = strv_split(text, "\n", false);
-        STRV_FOREACH(line, lines)
+        STRV_FOREACH (line, lines)
                 resolv_line(r, *line, keep_loopback);
 }
 
 static int words_check(char *const *words, const char *what, struct err *err)
 {
-        STRV_FOREACH(word, words)
+        STRV_FOREACH (word, words)
                 if (!is_word(*word))
                         return err_set(err, ERR_INVALID, "%s is not a valid %s", *word, what);
         return 0;
@@ -142,22 +142,22 @@ static void replace(char ***list, char *const *by)
 
 static int resolv_write(const struct resolv *r, struct buf *b, struct err *err)
 {
-        STRV_FOREACH(line, r->others)
+        STRV_FOREACH (line, r->others)
                 if (buf_addf(b, err, "%s\n", *line) < 0)
                         return -1;
         _cleanup_free_ char *search = strv_join(r->search, " "), *options = strv_join(r->options, " ");
         if (!str_empty(search) && !str_eq(search, ".") && buf_addf(b, err, "search %s\n", search) < 0)
                 return -1;
-        STRV_FOREACH(server, r->servers)
+        STRV_FOREACH (server, r->servers)
                 if (buf_addf(b, err, "nameserver %s\n", *server) < 0)
                         return -1;
         return str_empty(options) ? 0 : buf_addf(b, err, "options %s\n", options);
 }
 
-int resolv_format(const char *host_text, char *const *dns, char *const *search, char *const *options, bool keep_loopback,
-                  struct buf *ret, struct err *err)
+int resolv_format(const char *host_text, char *const *dns, char *const *search, char *const *options,
+                  bool keep_loopback, struct buf *ret, struct err *err)
 {
-        STRV_FOREACH(server, dns)
+        STRV_FOREACH (server, dns)
                 if (!is_address(*server))
                         return err_set(err, ERR_INVALID, "IP address is not correctly formatted: %s", *server);
         if (words_check(search, "domain", err) < 0 || words_check(options, "DNS option", err) < 0)

@@ -13,7 +13,8 @@ enum { TYPE_IPADDR = 7, TYPE_PROTOCOL = 12, TYPE_SERVICE = 13, TYPE_IFNAME = 41 
 #define CONCAT(a, b) ((uint32_t)(a) << 6 | (b))
 
 static const struct nft_set sets[] = {
-        { "publish", NFT_SET_MAP, CONCAT(CONCAT(TYPE_IPADDR, TYPE_PROTOCOL), TYPE_SERVICE), 12, CONCAT(TYPE_IPADDR, TYPE_SERVICE), 8 },
+        { "publish", NFT_SET_MAP, CONCAT(CONCAT(TYPE_IPADDR, TYPE_PROTOCOL), TYPE_SERVICE), 12,
+          CONCAT(TYPE_IPADDR, TYPE_SERVICE), 8 },
         { "publish_any", NFT_SET_MAP, CONCAT(TYPE_PROTOCOL, TYPE_SERVICE), 8, CONCAT(TYPE_IPADDR, TYPE_SERVICE), 8 },
         { "bridges", 0, TYPE_IFNAME, IFNAMSIZ, 0, 0 },
         { "internal", 0, TYPE_IFNAME, IFNAMSIZ, 0, 0 },
@@ -23,12 +24,9 @@ static const struct nft_set sets[] = {
 };
 
 static const struct nft_chain chains[] = {
-        { "martian", "filter", NF_INET_PRE_ROUTING, -300 },
-        { "publishing", NULL, 0, 0 },
-        { "prerouting", "nat", NF_INET_PRE_ROUTING, -100 },
-        { "output", "nat", NF_INET_LOCAL_OUT, -100 },
-        { "postrouting", "nat", NF_INET_POST_ROUTING, 100 },
-        { "to_bridge", NULL, 0, 0 },
+        { "martian", "filter", NF_INET_PRE_ROUTING, -300 },  { "publishing", NULL, 0, 0 },
+        { "prerouting", "nat", NF_INET_PRE_ROUTING, -100 },  { "output", "nat", NF_INET_LOCAL_OUT, -100 },
+        { "postrouting", "nat", NF_INET_POST_ROUTING, 100 }, { "to_bridge", NULL, 0, 0 },
         { "forward", "filter", NF_INET_FORWARD, 0 },
 };
 
@@ -37,7 +35,7 @@ typedef void (*part_fn)(struct nlmsghdr *m, const char *arg);
 
 static void not_from_lo(struct nlmsghdr *m, const char *arg)
 {
-        static const uint32_t lo = 1;  /* the index of lo in every namespace */
+        static const uint32_t lo = 1; /* the index of lo in every namespace */
         nft_meta(m, NFT_META_IIF, NFT_REG_1);
         nft_cmp(m, NFT_CMP_NEQ, NFT_REG_1, &lo, sizeof(lo));
 }
@@ -49,8 +47,14 @@ static void address_is_127(struct nlmsghdr *m, uint32_t offset)
         nft_cmp(m, NFT_CMP_EQ, NFT_REG_1, &first, 1);
 }
 
-static void to_127(struct nlmsghdr *m, const char *arg) { address_is_127(m, 16); }
-static void from_127(struct nlmsghdr *m, const char *arg) { address_is_127(m, 12); }
+static void to_127(struct nlmsghdr *m, const char *arg)
+{
+        address_is_127(m, 16);
+}
+static void from_127(struct nlmsghdr *m, const char *arg)
+{
+        address_is_127(m, 12);
+}
 
 static void to_local(struct nlmsghdr *m, const char *arg)
 {
@@ -82,9 +86,18 @@ static void interface_in(struct nlmsghdr *m, enum nft_meta_keys key, const char 
         nft_lookup(m, set, NFT_REG_1, invert);
 }
 
-static void iif_in(struct nlmsghdr *m, const char *set) { interface_in(m, NFT_META_IIFNAME, set, false); }
-static void oif_in(struct nlmsghdr *m, const char *set) { interface_in(m, NFT_META_OIFNAME, set, false); }
-static void oif_not_in(struct nlmsghdr *m, const char *set) { interface_in(m, NFT_META_OIFNAME, set, true); }
+static void iif_in(struct nlmsghdr *m, const char *set)
+{
+        interface_in(m, NFT_META_IIFNAME, set, false);
+}
+static void oif_in(struct nlmsghdr *m, const char *set)
+{
+        interface_in(m, NFT_META_OIFNAME, set, false);
+}
+static void oif_not_in(struct nlmsghdr *m, const char *set)
+{
+        interface_in(m, NFT_META_OIFNAME, set, true);
+}
 
 static void oif_is(struct nlmsghdr *m, const char *name)
 {
@@ -118,13 +131,34 @@ static void established(struct nlmsghdr *m, const char *arg)
         ct_bits(m, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED), NFT_CMP_NEQ);
 }
 
-static void is_published(struct nlmsghdr *m, const char *arg) { ct_bits(m, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ); }
-static void not_published(struct nlmsghdr *m, const char *arg) { ct_bits(m, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_EQ); }
-static void untracked(struct nlmsghdr *m, const char *arg) { nft_notrack(m); }
-static void masquerade(struct nlmsghdr *m, const char *arg) { nft_masquerade(m); }
-static void accept_it(struct nlmsghdr *m, const char *arg) { nft_verdict(m, NF_ACCEPT, NULL); }
-static void drop(struct nlmsghdr *m, const char *arg) { nft_verdict(m, NF_DROP, NULL); }
-static void jump(struct nlmsghdr *m, const char *chain) { nft_verdict(m, NFT_JUMP, chain); }
+static void is_published(struct nlmsghdr *m, const char *arg)
+{
+        ct_bits(m, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_NEQ);
+}
+static void not_published(struct nlmsghdr *m, const char *arg)
+{
+        ct_bits(m, NFT_CT_STATUS, IPS_DST_NAT, NFT_CMP_EQ);
+}
+static void untracked(struct nlmsghdr *m, const char *arg)
+{
+        nft_notrack(m);
+}
+static void masquerade(struct nlmsghdr *m, const char *arg)
+{
+        nft_masquerade(m);
+}
+static void accept_it(struct nlmsghdr *m, const char *arg)
+{
+        nft_verdict(m, NF_ACCEPT, NULL);
+}
+static void drop(struct nlmsghdr *m, const char *arg)
+{
+        nft_verdict(m, NF_DROP, NULL);
+}
+static void jump(struct nlmsghdr *m, const char *chain)
+{
+        nft_verdict(m, NFT_JUMP, chain);
+}
 
 static const struct rule {
         const char *chain;

@@ -14,13 +14,13 @@
 
 struct scan {
         const char *bridge;
-        const char *chain;     /* whose rules are asked for */
+        const char *chain; /* whose rules are asked for */
         uint32_t genid;
-        bool registered;       /* bridge known to our table */
+        bool registered; /* bridge known to our table */
         bool has_forward, has_user;
-        uint32_t user_use;     /* rules in DOCKER-USER and jumps to it */
+        uint32_t user_use; /* rules in DOCKER-USER and jumps to it */
         uint32_t rules;
-        bool in, out;          /* accept rules seen in `chain` */
+        bool in, out; /* accept rules seen in `chain` */
 };
 
 size_t forward_pattern(const char *bridge)
@@ -31,18 +31,18 @@ size_t forward_pattern(const char *bridge)
 static const char *attr_text(const struct nlmsghdr *m, int type)
 {
         const struct nlattr *a;
-        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg))
-                if (mnl_attr_get_type(a) == type && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-                        return mnl_attr_get_str(a);
+        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == type &&
+                                                             mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >=
+                                                                     0) return mnl_attr_get_str(a);
         return "";
 }
 
 static uint32_t attr_u32(const struct nlmsghdr *m, int type)
 {
         const struct nlattr *a;
-        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg))
-                if (mnl_attr_get_type(a) == type && mnl_attr_get_payload_len(a) == 4)
-                        return ntohl(mnl_attr_get_u32(a));
+        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == type &&
+                                                             mnl_attr_get_payload_len(a) ==
+                                                                     4) return ntohl(mnl_attr_get_u32(a));
         return 0;
 }
 
@@ -50,9 +50,7 @@ static const struct nlattr *nested(const struct nlattr *parent, int type)
 {
         const struct nlattr *a;
         if (parent)
-                mnl_attr_for_each_nested(a, parent)
-                        if (mnl_attr_get_type(a) == type)
-                                return a;
+                mnl_attr_for_each_nested(a, parent) if (mnl_attr_get_type(a) == type) return a;
         return NULL;
 }
 
@@ -64,7 +62,7 @@ static uint32_t nested_u32(const struct nlattr *parent, int type)
 
 /* The parts of one rule as far as they are of the form "interface is X, count, accept". */
 struct rule_shape {
-        uint32_t key;          /* NFT_META_IIFNAME or NFT_META_OIFNAME */
+        uint32_t key; /* NFT_META_IIFNAME or NFT_META_OIFNAME */
         bool matches, accepts, other;
 };
 
@@ -77,7 +75,8 @@ static void shape_add(struct rule_shape *shape, const struct nlattr *expression,
                 shape->key = nested_u32(data, NFTA_META_KEY);
         } else if (str_eq(kind, "cmp") && !shape->matches) {
                 const struct nlattr *value = nested(nested(data, NFTA_CMP_DATA), NFTA_DATA_VALUE);
-                shape->matches = nested_u32(data, NFTA_CMP_OP) == NFT_CMP_EQ && value && mnl_attr_get_payload_len(value) == len &&
+                shape->matches = nested_u32(data, NFTA_CMP_OP) == NFT_CMP_EQ && value &&
+                                 mnl_attr_get_payload_len(value) == len &&
                                  memcmp(mnl_attr_get_payload(value), bridge, len) == 0;
         } else if (str_eq(kind, "immediate")) {
                 const struct nlattr *verdict = nested(nested(data, NFTA_IMMEDIATE_DATA), NFTA_DATA_VERDICT);
@@ -94,10 +93,8 @@ static void scan_rule(struct scan *s, const struct nlmsghdr *m)
         s->rules++;
         struct rule_shape shape = { .key = UINT32_MAX };
         const struct nlattr *a, *expression;
-        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg))
-                if (mnl_attr_get_type(a) == NFTA_RULE_EXPRESSIONS)
-                        mnl_attr_for_each_nested(expression, a)
-                                shape_add(&shape, expression, s->bridge);
+        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_RULE_EXPRESSIONS)
+                mnl_attr_for_each_nested(expression, a) shape_add(&shape, expression, s->bridge);
         if (!shape.matches || !shape.accepts || shape.other)
                 return;
         s->in |= shape.key == NFT_META_IIFNAME;

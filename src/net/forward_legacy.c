@@ -74,7 +74,8 @@ static struct xt_standard_target *entry_standard(struct ipt_entry *e)
 
 static void accept_build(const char *bridge, bool out, struct accept_entry *ret)
 {
-        *ret = (struct accept_entry){ .entry.target_offset = sizeof(struct ipt_entry), .entry.next_offset = sizeof(*ret) };
+        *ret = (struct accept_entry){ .entry.target_offset = sizeof(struct ipt_entry),
+                                      .entry.next_offset = sizeof(*ret) };
         size_t len = forward_pattern(bridge);
         memcpy(out ? ret->entry.ip.outiface : ret->entry.ip.iniface, bridge, len);
         memset(out ? ret->entry.ip.outiface_mask : ret->entry.ip.iniface_mask, 0xff, len);
@@ -88,8 +89,8 @@ static bool forward_has(const struct table *t, const struct accept_entry *wanted
         for (unsigned at = t->info.hook_entry[NF_INET_FORWARD]; at < t->info.underflow[NF_INET_FORWARD];) {
                 struct ipt_entry *e = entry_at(t->got->entrytable, at);
                 const struct xt_standard_target *standard = entry_standard(e);
-                if (e->next_offset == sizeof(*wanted) && memcmp(&e->ip, &wanted->entry.ip, sizeof(e->ip)) == 0 && standard &&
-                    standard->verdict == wanted->target.verdict)
+                if (e->next_offset == sizeof(*wanted) && memcmp(&e->ip, &wanted->entry.ip, sizeof(e->ip)) == 0 &&
+                    standard && standard->verdict == wanted->target.verdict)
                         return true;
                 at += e->next_offset;
         }

@@ -6,7 +6,7 @@
 
 static const struct {
         int type, protocol;
-        const char *word;      /* as Go's net package calls it, which docker's message has */
+        const char *word; /* as Go's net package calls it, which docker's message has */
 } kinds[] = {
         [PORT_TCP] = { SOCK_STREAM, IPPROTO_TCP, "tcp4" },
         [PORT_UDP] = { SOCK_DGRAM, IPPROTO_UDP, "udp4" },
@@ -47,10 +47,11 @@ static int port_hold(const struct port_map *p, struct err *err)
         int sys = errno;
         inet_ntop(AF_INET, &p->host_address, text, sizeof(text));
         if (sys == EADDRINUSE)
-                return err_set(err, ERR_CONFLICT, "listen %s %s:%u: bind: address already in use", kinds[p->protocol].word, text, p->host_port);
+                return err_set(err, ERR_CONFLICT, "listen %s %s:%u: bind: address already in use",
+                               kinds[p->protocol].word, text, p->host_port);
         if (sys == EADDRNOTAVAIL)
-                return err_set(err, ERR_INVALID, "listen %s %s:%u: bind: cannot assign requested address", kinds[p->protocol].word, text,
-                               p->host_port);
+                return err_set(err, ERR_INVALID, "listen %s %s:%u: bind: cannot assign requested address",
+                               kinds[p->protocol].word, text, p->host_port);
         return err_sysnum(err, sys, "listen %s %s:%u: bind", kinds[p->protocol].word, text, p->host_port);
 }
 
@@ -60,7 +61,7 @@ int network_hold_ports(const struct endpoint *e, int **ret_fds, size_t *ret_coun
         for (size_t i = 0; i < e->port_count; i++) {
                 int fd = port_hold(&e->ports[i], err);
                 if (fd < 0 && e->ports[i].protocol == PORT_SCTP && err->sys == EPROTONOSUPPORT) {
-                        err_clear(err);        /* a kernel without SCTP has no program that could take the port */
+                        err_clear(err); /* a kernel without SCTP has no program that could take the port */
                         continue;
                 }
                 if (fd < 0) {

@@ -8,7 +8,8 @@
 int lease_address(struct db *db, const struct network *n, const char *container, int64_t slot, struct in_addr wanted,
                   struct in_addr *ret, struct err *err);
 /* lease_port.c: takes all ports, fills in host_port where it was to be chosen. */
-int lease_ports(struct db *db, const struct network *n, const char *container, struct port_map *ports, size_t count, struct err *err);
+int lease_ports(struct db *db, const struct network *n, const char *container, struct port_map *ports, size_t count,
+                struct err *err);
 /* hold.c: true when a host program has the port. */
 bool port_is_taken(const struct port_map *p);
 

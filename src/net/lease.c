@@ -8,11 +8,17 @@
  * Inside a block a cursor goes round, so that an address rests before it comes again: peers may still hold the old one. */
 struct block {
         int64_t number, cursor;
-        uint32_t first, last;          /* host order, usable addresses; the gateway may lie between */
+        uint32_t first, last; /* host order, usable addresses; the gateway may lie between */
 };
 
-static uint32_t subnet_first(const struct network *n) { return ntohl(n->subnet.address.s_addr); }
-static uint32_t subnet_size(const struct network *n) { return 1u << (32 - n->subnet.prefix); }
+static uint32_t subnet_first(const struct network *n)
+{
+        return ntohl(n->subnet.address.s_addr);
+}
+static uint32_t subnet_size(const struct network *n)
+{
+        return 1u << (32 - n->subnet.prefix);
+}
 
 static struct block block_bounds(const struct network *n, int64_t number)
 {
@@ -45,7 +51,8 @@ static int block_choose(struct db *db, const struct network *n, struct block *re
 {
         _cleanup_stmt_ struct db_stmt *q = NULL;
         if (db_query(db, &q, err,
-                     "SELECT block, cursor FROM network_blocks WHERE network = (SELECT number FROM networks WHERE id = ?1) "
+                     "SELECT block, cursor FROM network_blocks WHERE network = (SELECT number FROM networks WHERE id = "
+                     "?1) "
                      "AND used < capacity ORDER BY block LIMIT 1",
                      "s", n->id) < 0)
                 return -1;
@@ -61,13 +68,17 @@ static int block_choose(struct db *db, const struct network *n, struct block *re
         /* The lowest that is not open: an address asked for by name may have opened a later one. */
         _cleanup_stmt_ struct db_stmt *next = NULL;
         if (db_query(db, &next, err,
-                     "SELECT coalesce(min(a.block) + 1, 0) FROM network_blocks AS a WHERE network = (SELECT number FROM networks WHERE id = ?1) "
-                     "AND NOT EXISTS (SELECT 1 FROM network_blocks AS b WHERE b.network = a.network AND b.block = a.block + 1)",
-                     "s", n->id) < 0 || db_step(next, err) < 0)
+                     "SELECT coalesce(min(a.block) + 1, 0) FROM network_blocks AS a WHERE network = (SELECT number "
+                     "FROM networks WHERE id = ?1) "
+                     "AND NOT EXISTS (SELECT 1 FROM network_blocks AS b WHERE b.network = a.network AND b.block = "
+                     "a.block + 1)",
+                     "s", n->id) < 0 ||
+            db_step(next, err) < 0)
                 return -1;
         int64_t number = db_i64(next, 0);
         if (number * BLOCK_ADDRESSES > (int64_t)subnet_size(n) - 2)
-                return err_set(err, ERR_CONFLICT, "no available IPv4 addresses on this network's address pools: %s (%s)", n->name, n->id);
+                return err_set(err, ERR_CONFLICT,
+                               "no available IPv4 addresses on this network's address pools: %s (%s)", n->name, n->id);
         return block_open(db, n, number, ret, err);
 }
 
@@ -101,16 +112,18 @@ static int address_next(struct db *db, const struct network *n, struct block *b,
         if (!found && gap_find(db, n, b->first, b->last, &found, err) < 0)
                 return -1;
         if (!found)
-                return err_set(err, ERR_CORRUPT, "block %lld of network %s counts fewer leases than it has", (long long)b->number, n->name);
+                return err_set(err, ERR_CORRUPT, "block %lld of network %s counts fewer leases than it has",
+                               (long long)b->number, n->name);
         *ret = found;
         return 0;
 }
 
-static int lease_store(struct db *db, const struct network *n, const char *container, int64_t slot, int64_t block, uint32_t address,
-                       bool move_cursor, struct err *err)
+static int lease_store(struct db *db, const struct network *n, const char *container, int64_t slot, int64_t block,
+                       uint32_t address, bool move_cursor, struct err *err)
 {
         if (db_exec(db, NULL, err,
-                    "INSERT INTO leases (network, address, container, slot) VALUES ((SELECT number FROM networks WHERE id = ?1), ?2, ?3, ?4)",
+                    "INSERT INTO leases (network, address, container, slot) VALUES ((SELECT number FROM networks WHERE "
+                    "id = ?1), ?2, ?3, ?4)",
                     "sisi", n->id, (int64_t)address, container, slot) < 0)
                 return -1;
         return db_exec(db, NULL, err,
@@ -119,14 +132,16 @@ static int lease_store(struct db *db, const struct network *n, const char *conta
                        "siii", n->id, block, (int64_t)move_cursor, (int64_t)address);
 }
 
-static int address_wanted(struct db *db, const struct network *n, const char *container, int64_t slot, struct in_addr wanted, struct err *err)
+static int address_wanted(struct db *db, const struct network *n, const char *container, int64_t slot,
+                          struct in_addr wanted, struct err *err)
 {
         char text[INET_ADDRSTRLEN];
         struct block b;
         uint32_t address = ntohl(wanted.s_addr), offset = address - subnet_first(n), found;
         inet_ntop(AF_INET, &wanted, text, sizeof(text));
         if (offset == 0 || offset > subnet_size(n) - 2)
-                return err_set(err, ERR_INVALID, "invalid address %s: it does not belong to subnet of network %s", text, n->name);
+                return err_set(err, ERR_INVALID, "invalid address %s: it does not belong to subnet of network %s", text,
+                               n->name);
         if (gap_find(db, n, address, address, &found, err) < 0)
                 return -1;
         if (!found)
@@ -157,17 +172,21 @@ int lease_address(struct db *db, const struct network *n, const char *container,
 static int release(struct db *db, const char *container, const char *network, struct err *err)
 {
         if (db_exec(db, NULL, err,
-                    "DELETE FROM ports WHERE container = ?1 AND (?2 IS NULL OR network = (SELECT number FROM networks WHERE id = ?2))",
+                    "DELETE FROM ports WHERE container = ?1 AND (?2 IS NULL OR network = (SELECT number FROM networks "
+                    "WHERE id = ?2))",
                     "ss", container, network) < 0)
                 return -1;
         /* A container has a handful of leases, each in a block of its own. */
         if (db_exec(db, NULL, err,
-                    "UPDATE network_blocks AS b SET used = used - 1 FROM leases AS l JOIN networks AS n ON n.number = l.network "
-                    "WHERE l.container = ?1 AND (?2 IS NULL OR n.id = ?2) AND b.network = l.network AND b.block = (l.address - n.subnet) / ?3",
+                    "UPDATE network_blocks AS b SET used = used - 1 FROM leases AS l JOIN networks AS n ON n.number = "
+                    "l.network "
+                    "WHERE l.container = ?1 AND (?2 IS NULL OR n.id = ?2) AND b.network = l.network AND b.block = "
+                    "(l.address - n.subnet) / ?3",
                     "ssi", container, network, (int64_t)BLOCK_ADDRESSES) < 0)
                 return -1;
         return db_exec(db, NULL, err,
-                       "DELETE FROM leases WHERE container = ?1 AND (?2 IS NULL OR network = (SELECT number FROM networks WHERE id = ?2))",
+                       "DELETE FROM leases WHERE container = ?1 AND (?2 IS NULL OR network = (SELECT number FROM "
+                       "networks WHERE id = ?2))",
                        "ss", container, network);
 }
 

@@ -13,19 +13,21 @@ static int port_is_leased(struct db *db, const struct port_map *p, struct err *e
 {
         _cleanup_stmt_ struct db_stmt *q = NULL;
         if (db_query(db, &q, err,
-                     "SELECT 1 FROM ports WHERE protocol = ?1 AND host_port = ?2 AND (?3 = 0 OR host_address IN (0, ?3)) LIMIT 1",
+                     "SELECT 1 FROM ports WHERE protocol = ?1 AND host_port = ?2 AND (?3 = 0 OR host_address IN (0, "
+                     "?3)) LIMIT 1",
                      "iii", (int64_t)p->protocol, (int64_t)p->host_port, (int64_t)ntohl(p->host_address.s_addr)) < 0)
                 return -1;
         return db_step(q, err);
 }
 
-static int port_store(struct db *db, const struct network *n, const char *container, const struct port_map *p, struct err *err)
+static int port_store(struct db *db, const struct network *n, const char *container, const struct port_map *p,
+                      struct err *err)
 {
         return db_exec(db, NULL, err,
                        "INSERT INTO ports (protocol, host_port, host_address, container, network, container_port) "
                        "VALUES (?1, ?2, ?3, ?4, (SELECT number FROM networks WHERE id = ?5), ?6)",
-                       "iiissi", (int64_t)p->protocol, (int64_t)p->host_port, (int64_t)ntohl(p->host_address.s_addr), container, n->id,
-                       (int64_t)p->container_port);
+                       "iiissi", (int64_t)p->protocol, (int64_t)p->host_port, (int64_t)ntohl(p->host_address.s_addr),
+                       container, n->id, (int64_t)p->container_port);
 }
 
 static int port_refuse(const struct port_map *p, struct err *err)
@@ -51,7 +53,8 @@ static void ephemeral_range(uint16_t *first, uint16_t *last)
 }
 
 /* Tries count ports of [first, last] from a starting point on, round at the end. 1: found, 0: none free. */
-static int port_search(struct db *db, struct port_map *p, uint16_t first, uint16_t last, unsigned start, struct err *err)
+static int port_search(struct db *db, struct port_map *p, uint16_t first, uint16_t last, unsigned start,
+                       struct err *err)
 {
         unsigned size = last - first + 1u, tries = size < PORT_TRIES ? size : PORT_TRIES;
         for (unsigned i = 0; i < tries; i++) {
@@ -87,7 +90,8 @@ static int port_choose(struct db *db, struct port_map *p, struct err *err)
         return 0;
 }
 
-int lease_ports(struct db *db, const struct network *n, const char *container, struct port_map *ports, size_t count, struct err *err)
+int lease_ports(struct db *db, const struct network *n, const char *container, struct port_map *ports, size_t count,
+                struct err *err)
 {
         /* Fixed ones first, or a chosen one could take a port that a later entry names. */
         for (int chosen = 0; chosen < 2; chosen++)

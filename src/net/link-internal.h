@@ -11,7 +11,7 @@
 struct link_state {
         int index;
         bool up;
-        bool running;          /* carrier seen and acted on: packets pass */
+        bool running; /* carrier seen and acted on: packets pass */
         uint32_t mtu;
         uint8_t mac[6];
 };
@@ -25,7 +25,8 @@ void link_settle(int fd, const char *name);
 struct in_addr link_address(const char *name);
 
 /* A link request with its header; the caller adds attributes. */
-struct nlmsghdr *link_put(struct nl_batch *b, uint16_t type, uint16_t flags, int index, bool up, const char *what, int tolerated);
+struct nlmsghdr *link_put(struct nl_batch *b, uint16_t type, uint16_t flags, int index, bool up, const char *what,
+                          int tolerated);
 void link_put_address(struct nl_batch *b, int index, struct in_addr address, uint8_t prefix);
 /* No IPv6 address of the kernel's own choosing, so none of the multicasts that come with one: 2000 interfaces that each announce
  * themselves to 2000 others would make every start dearer. Inside a container this is done by message and not by /proc/sys, where
@@ -38,7 +39,8 @@ void link_put_default_route(struct nl_batch *b, int index, struct in_addr gatewa
 /* family AF_INET: a permanent neighbour; AF_BRIDGE: an entry of the bridge's forwarding table that no other
  * port can take over (address ignored). */
 void link_put_neighbour(struct nl_batch *b, int family, int index, struct in_addr address, const uint8_t mac[6]);
-void link_put_neighbour_removal(struct nl_batch *b, int family, int index, struct in_addr address, const uint8_t mac[6]);
+void link_put_neighbour_removal(struct nl_batch *b, int family, int index, struct in_addr address,
+                                const uint8_t mac[6]);
 /* Deletes an interface of any kind; missing is success. Blocks for some 16 ms: never on a start path. */
 int link_remove(int fd, const char *name, struct err *err);
 /* 02:42 and the address, as docker. */

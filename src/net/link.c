@@ -53,7 +53,8 @@ void link_settle(int fd, const char *name)
         mnl_attr_put_strz(m, IFLA_IFNAME, name);
         mnl_attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
         nl_commit(&b, NULL, NULL, &ignored);
-        for (int us = 50, slept = 0; slept < 200000 && !link_running(fd, name); slept += us, us = us < 5000 ? us * 2 : us)
+        for (int us = 50, slept = 0; slept < 200000 && !link_running(fd, name);
+             slept += us, us = us < 5000 ? us * 2 : us)
                 usleep((useconds_t)us);
 }
 
@@ -67,7 +68,8 @@ struct in_addr link_address(const char *name)
         return a.sin_addr;
 }
 
-struct nlmsghdr *link_put(struct nl_batch *b, uint16_t type, uint16_t flags, int index, bool up, const char *what, int tolerated)
+struct nlmsghdr *link_put(struct nl_batch *b, uint16_t type, uint16_t flags, int index, bool up, const char *what,
+                          int tolerated)
 {
         struct nlmsghdr *m = nl_put(b, type, flags, what, tolerated);
         struct ifinfomsg *i = mnl_nlmsg_put_extra_header(m, sizeof(*i));

@@ -23,14 +23,14 @@
 #define NL_MESSAGE_MAX 1024
 
 struct nl_batch {
-        int fd;                /* borrowed */
-        uint32_t first;        /* sequence number of message 0 */
+        int fd; /* borrowed */
+        uint32_t first; /* sequence number of message 0 */
         unsigned count;
-        size_t len;            /* set for the last message only by nl_commit */
+        size_t len; /* set for the last message only by nl_commit */
         struct nlmsghdr *last;
         int overflow;
         struct {
-                const char *what;      /* static text for the error */
+                const char *what; /* static text for the error */
                 int tolerated;
         } notes[NL_BATCH_COUNT];
         char data[NL_BATCH_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));

@@ -74,9 +74,8 @@ static const char *error_words(const struct nlmsghdr *m)
         if (!(m->nlmsg_flags & NLM_F_CAPPED) && e->msg.nlmsg_len >= NLMSG_HDRLEN)
                 offset += NLMSG_ALIGN(e->msg.nlmsg_len - NLMSG_HDRLEN);
         const struct nlattr *a;
-        mnl_attr_for_each(a, m, offset)
-                if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-                        return mnl_attr_get_str(a);
+        mnl_attr_for_each(a, m, offset) if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG &&
+                                            mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0) return mnl_attr_get_str(a);
         return NULL;
 }
 
@@ -94,7 +93,8 @@ static int answer_error(const struct nl_batch *b, const struct nlmsghdr *m, stru
         return err_sysnum(err, -e->error, "%s", b->notes[index].what);
 }
 
-static int answers_read(const struct nl_batch *b, const char *data, int len, nl_answer_fn answer, void *arg, struct err *err)
+static int answers_read(const struct nl_batch *b, const char *data, int len, nl_answer_fn answer, void *arg,
+                        struct err *err)
 {
         int result = 0;
         for (const struct nlmsghdr *m = (const void *)data; mnl_nlmsg_ok(m, len); m = mnl_nlmsg_next(m, &len)) {

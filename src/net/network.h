@@ -23,34 +23,37 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-extern const struct db_schema net_schema;     /* tables: networks, leases, ports */
+extern const struct db_schema net_schema; /* tables: networks, leases, ports */
 
-struct ip4_net { struct in_addr address; uint8_t prefix; };
-int ip4_net_parse(const char *text, struct ip4_net *ret, struct err *err);       /* "172.20.0.0/16" */
+struct ip4_net {
+        struct in_addr address;
+        uint8_t prefix;
+};
+int ip4_net_parse(const char *text, struct ip4_net *ret, struct err *err); /* "172.20.0.0/16" */
 char *ip4_net_format(const struct ip4_net *n);
 
 struct network {
-        char *id;                      /* 64 hex */
-        char *name;                    /* "bridge" */
-        char *driver;                  /* "bridge", "host", "none" */
+        char *id; /* 64 hex */
+        char *name; /* "bridge" */
+        char *driver; /* "bridge", "host", "none" */
         int64_t created;
         struct ip4_net subnet;
         struct in_addr gateway;
-        char bridge[IFNAMSIZ];         /* host interface: "tare0" for the default */
-        uint32_t mtu;                  /* 0: the default route's */
-        bool internal;                 /* no way out */
-        bool isolated_containers;      /* --icc=false */
-        char **labels;                 /* "k=v" */
-        char **options;                /* "k=v" driver options */
+        char bridge[IFNAMSIZ]; /* host interface: "tare0" for the default */
+        uint32_t mtu; /* 0: the default route's */
+        bool internal; /* no way out */
+        bool isolated_containers; /* --icc=false */
+        char **labels; /* "k=v" */
+        char **options; /* "k=v" driver options */
 };
 void network_done(struct network *n);
 #define _cleanup_network_ _cleanup_(network_done)
 
 enum port_protocol { PORT_TCP, PORT_UDP, PORT_SCTP };
 struct port_map {
-        struct in_addr host_address;   /* 0.0.0.0: every address */
-        uint16_t host_port;            /* 0: choose one from the ephemeral range */
-        uint16_t host_port_end;        /* not 0: choose one from host_port..host_port_end ("8000-8010:80"); 0 once reserved */
+        struct in_addr host_address; /* 0.0.0.0: every address */
+        uint16_t host_port; /* 0: choose one from the ephemeral range */
+        uint16_t host_port_end; /* not 0: choose one from host_port..host_port_end ("8000-8010:80"); 0 once reserved */
         uint16_t container_port;
         enum port_protocol protocol;
 };
@@ -61,13 +64,13 @@ const char *port_protocol_name(enum port_protocol p);
 /* A container's place in a network: filled by network_reserve(), made by network_attach(). */
 struct endpoint {
         char container[65];
-        char interface[IFNAMSIZ];      /* inside, "eth0" */
+        char interface[IFNAMSIZ]; /* inside, "eth0" */
         char host_interface[IFNAMSIZ]; /* "tv" + 11 hex of the container */
         struct in_addr address;
         uint8_t prefix;
         struct in_addr gateway;
-        uint8_t mac[6];                /* from the address, 02:42:.. as docker */
-        struct port_map *ports;        /* host_port never 0 once reserved; owned */
+        uint8_t mac[6]; /* from the address, 02:42:.. as docker */
+        struct port_map *ports; /* host_port never 0 once reserved; owned */
         size_t port_count;
 };
 void endpoint_done(struct endpoint *e);
@@ -80,17 +83,20 @@ int network_default(struct db *db, struct network *ret, struct err *err);
 int network_create(struct db *db, const struct network *wanted, struct network *ret, struct err *err);
 int network_find(struct db *db, const char *name_or_id, struct network *ret, struct err *err);
 int network_list(struct db *db, struct network **ret, size_t *ret_count, struct err *err);
-int network_remove(struct db *db, const struct network *n, struct err *err);     /* ERR_CONFLICT while leases exist */
+int network_remove(struct db *db, const struct network *n, struct err *err); /* ERR_CONFLICT while leases exist */
 
 /* --- per container --- */
 /* Takes an address (wanted 0: the next free) and the ports as leases, inside the caller's write transaction. ERR_CONFLICT
  * "Bind for 0.0.0.0:80 failed: port is already allocated". */
 int network_reserve(struct db *db, const struct network *n, const char *container, struct in_addr wanted,
                     const struct port_map *ports, size_t port_count, struct endpoint *ret, struct err *err);
-int network_release(struct db *db, const char *container, struct err *err);      /* all leases of a container; missing is success */
-int network_release_from(struct db *db, const struct network *n, const char *container, struct err *err);     /* those in one network */
+int network_release(struct db *db, const char *container,
+                    struct err *err); /* all leases of a container; missing is success */
+int network_release_from(struct db *db, const struct network *n, const char *container,
+                         struct err *err); /* those in one network */
 /* The endpoint of a container as its leases say; ERR_NOT_FOUND when it has none in this network. */
-int network_endpoint(struct db *db, const struct network *n, const char *container, struct endpoint *ret, struct err *err);
+int network_endpoint(struct db *db, const struct network *n, const char *container, struct endpoint *ret,
+                     struct err *err);
 /* The kernel's side, outside any transaction. Makes bridge, table and sysctls when missing; makes the veth pair with the peer in
  * netns_fd, addresses, routes, lo; adds the ports to the maps. */
 int network_attach(const struct network *n, const struct endpoint *e, int netns_fd, struct err *err);
@@ -105,6 +111,7 @@ int network_hold_ports(const struct endpoint *e, int **ret_fds, size_t *ret_coun
 /* For `system prune/check`, in the caller's write transaction: gives back leases of containers that are not alive, takes down
  * published ports no lease stands for and bridges without leases, and puts back what a flushed rule set took from the living.
  * Only subnets and bridges of this database are touched. */
-int network_sweep(struct db *db, bool (*alive)(void *data, const char *container), void *data, unsigned *ret_removed, struct err *err);
+int network_sweep(struct db *db, bool (*alive)(void *data, const char *container), void *data, unsigned *ret_removed,
+                  struct err *err);
 
 #endif

@@ -7,21 +7,29 @@
 #include "net/driver-internal.h"
 #include "net/subnet-internal.h"
 
-#define PREDEFINED(name) \
-        "INSERT INTO networks (id, name, driver, created, subnet, prefix, gateway, bridge, mtu, internal, isolated) VALUES " \
-        "(lower(hex(randomblob(32))), '" name "', '" name "', CAST(strftime('%s') AS INTEGER) * 1000000000, 0, 0, 0, NULL, 0, 0, 0);"
+#define PREDEFINED(name)                                                                                               \
+        "INSERT INTO networks (id, name, driver, created, subnet, prefix, gateway, bridge, mtu, internal, isolated) "  \
+        "VALUES "                                                                                                      \
+        "(lower(hex(randomblob(32))), '" name "', '" name                                                              \
+        "', CAST(strftime('%s') AS INTEGER) * 1000000000, 0, 0, 0, NULL, 0, 0, 0);"
 
 /* Numbers instead of ids in the rows that are many. Labels and options are strings with their NULs, one behind the other. */
 static const char *const steps[] = {
-        "CREATE TABLE networks (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, driver TEXT NOT NULL,"
-        " created INTEGER NOT NULL, subnet INTEGER NOT NULL, prefix INTEGER NOT NULL, gateway INTEGER NOT NULL, bridge TEXT UNIQUE,"
+        "CREATE TABLE networks (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, driver "
+        "TEXT NOT NULL,"
+        " created INTEGER NOT NULL, subnet INTEGER NOT NULL, prefix INTEGER NOT NULL, gateway INTEGER NOT NULL, bridge "
+        "TEXT UNIQUE,"
         " mtu INTEGER NOT NULL, internal INTEGER NOT NULL, isolated INTEGER NOT NULL, labels BLOB, options BLOB);"
-        "CREATE TABLE network_blocks (network INTEGER NOT NULL REFERENCES networks (number) ON DELETE CASCADE, block INTEGER NOT NULL,"
-        " cursor INTEGER NOT NULL, used INTEGER NOT NULL, capacity INTEGER NOT NULL, PRIMARY KEY (network, block)) WITHOUT ROWID;"
-        "CREATE TABLE leases (network INTEGER NOT NULL REFERENCES networks (number), address INTEGER NOT NULL, container TEXT NOT NULL,"
+        "CREATE TABLE network_blocks (network INTEGER NOT NULL REFERENCES networks (number) ON DELETE CASCADE, block "
+        "INTEGER NOT NULL,"
+        " cursor INTEGER NOT NULL, used INTEGER NOT NULL, capacity INTEGER NOT NULL, PRIMARY KEY (network, block)) "
+        "WITHOUT ROWID;"
+        "CREATE TABLE leases (network INTEGER NOT NULL REFERENCES networks (number), address INTEGER NOT NULL, "
+        "container TEXT NOT NULL,"
         " slot INTEGER NOT NULL, PRIMARY KEY (network, address)) WITHOUT ROWID;"
         "CREATE UNIQUE INDEX leases_container ON leases (container, network);"
-        "CREATE TABLE ports (protocol INTEGER NOT NULL, host_port INTEGER NOT NULL, host_address INTEGER NOT NULL, container TEXT NOT NULL,"
+        "CREATE TABLE ports (protocol INTEGER NOT NULL, host_port INTEGER NOT NULL, host_address INTEGER NOT NULL, "
+        "container TEXT NOT NULL,"
         " network INTEGER NOT NULL REFERENCES networks (number), container_port INTEGER NOT NULL,"
         " PRIMARY KEY (protocol, host_port, host_address)) WITHOUT ROWID;"
         "CREATE INDEX ports_container ON ports (container);" PREDEFINED("host") PREDEFINED("none"),
@@ -38,10 +46,10 @@ static char *const predefined_names[] = { (char *)"bridge", (char *)"host", (cha
 static void *strings_pack(char *const *v, size_t *ret_len)
 {
         size_t len = 0;
-        STRV_FOREACH(s, v)
+        STRV_FOREACH (s, v)
                 len += strlen(*s) + 1;
         char *blob = xmalloc(len + 1), *end = blob;
-        STRV_FOREACH(s, v)
+        STRV_FOREACH (s, v)
                 end = mempcpy(end, *s, strlen(*s) + 1);
         *ret_len = len;
         return blob;
@@ -77,11 +85,15 @@ static void row_read(struct db_stmt *q, struct network *n)
 static int row_write(struct db *db, const struct network *n, struct err *err)
 {
         size_t labels_len, options_len;
-        _cleanup_free_ void *labels = strings_pack(n->labels, &labels_len), *options = strings_pack(n->options, &options_len);
-        return db_exec(db, NULL, err, "INSERT INTO networks (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        _cleanup_free_ void *labels = strings_pack(n->labels, &labels_len),
+                            *options = strings_pack(n->options, &options_len);
+        return db_exec(db, NULL, err,
+                       "INSERT INTO networks (" COLUMNS
+                       ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
                        "sssiiiisiiibb", n->id, n->name, n->driver, n->created, (int64_t)ntohl(n->subnet.address.s_addr),
-                       (int64_t)n->subnet.prefix, (int64_t)ntohl(n->gateway.s_addr), n->bridge[0] ? n->bridge : NULL, (int64_t)n->mtu,
-                       (int64_t)n->internal, (int64_t)n->isolated_containers, labels, labels_len, options, options_len);
+                       (int64_t)n->subnet.prefix, (int64_t)ntohl(n->gateway.s_addr), n->bridge[0] ? n->bridge : NULL,
+                       (int64_t)n->mtu, (int64_t)n->internal, (int64_t)n->isolated_containers, labels, labels_len,
+                       options, options_len);
 }
 
 /* 1 found, 0 not, more than one: as many as there are, up to two. */
@@ -111,11 +123,13 @@ int network_find(struct db *db, const char *name_or_id, struct network *ret, str
                 found = find_one(db, "SELECT " COLUMNS " FROM networks WHERE id = ?1", name, ret, err);
         /* A prefix of an id; only hexadecimal digits, so that nothing in it is a pattern. */
         if (found == 0 && str_only(name, "0123456789abcdef"))
-                found = find_one(db, "SELECT " COLUMNS " FROM networks WHERE id GLOB ?1 || '*' LIMIT 2", name, ret, err);
+                found = find_one(db, "SELECT " COLUMNS " FROM networks WHERE id GLOB ?1 || '*' LIMIT 2", name, ret,
+                                 err);
         if (found == 0)
                 return err_set(err, ERR_NOT_FOUND, "network %s not found", name_or_id);
         if (found == 2)
-                return err_set(err, ERR_INVALID, "network %s is ambiguous (2 matches found based on ID prefix)", name_or_id);
+                return err_set(err, ERR_INVALID, "network %s is ambiguous (2 matches found based on ID prefix)",
+                               name_or_id);
         return found < 0 ? -1 : 0;
 }
 
@@ -146,7 +160,9 @@ static int name_check(const char *name, struct err *err)
 {
         static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
         if (str_empty(name) || strlen(name) > 255 || !str_only(name, allowed) || strchr("_.-", name[0]))
-                return err_set(err, ERR_INVALID, "invalid network name \"%s\": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name ? name : "");
+                return err_set(err, ERR_INVALID,
+                               "invalid network name \"%s\": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+                               name ? name : "");
         return 0;
 }
 
@@ -154,7 +170,8 @@ static int name_check(const char *name, struct err *err)
 static int bridge_name_check(const char *name, struct err *err)
 {
         static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-        if (strlen(name) >= IFNAMSIZ || !str_only(name, allowed) || str_eq(name, "all") || str_eq(name, "default") || str_eq(name, "lo"))
+        if (strlen(name) >= IFNAMSIZ || !str_only(name, allowed) || str_eq(name, "all") || str_eq(name, "default") ||
+            str_eq(name, "lo"))
                 return err_set(err, ERR_INVALID, "invalid bridge name \"%s\"", name);
         return 0;
 }
@@ -169,7 +186,9 @@ static int subnet_check(struct db *db, const struct ip4_net *s, struct err *err)
                 return err_set(err, ERR_INVALID, "invalid subnet %s: host bits are set", text);
         if (subnet_conflict(db, s, &other, err) < 0)
                 return -1;
-        return other ? err_set(err, ERR_DENIED, "Pool overlaps with other one on this address space: %s is in network %s", text, other) : 0;
+        return other ? err_set(err, ERR_DENIED,
+                               "Pool overlaps with other one on this address space: %s is in network %s", text, other)
+                     : 0;
 }
 
 static int addresses_fill(struct db *db, struct network *n, struct err *err)
@@ -180,7 +199,8 @@ static int addresses_fill(struct db *db, struct network *n, struct err *err)
                 return -1;
         if (n->gateway.s_addr == 0)
                 n->gateway.s_addr = htonl(ntohl(n->subnet.address.s_addr) + 1);
-        uint32_t offset = ntohl(n->gateway.s_addr) - ntohl(n->subnet.address.s_addr), size = 1u << (32 - n->subnet.prefix);
+        uint32_t offset = ntohl(n->gateway.s_addr) - ntohl(n->subnet.address.s_addr),
+                 size = 1u << (32 - n->subnet.prefix);
         if (offset == 0 || offset >= size - 1)
                 return err_set(err, ERR_INVALID, "no matching subnet for gateway");
         return 0;
@@ -231,7 +251,8 @@ int network_create(struct db *db, const struct network *wanted, struct network *
         int found = find_one(db, "SELECT " COLUMNS " FROM networks WHERE name = ?1", wanted->name, &have, err);
         if (found != 0)
                 return found < 0 ? -1 : err_set(err, ERR_CONFLICT, "network with name %s already exists", wanted->name);
-        if (wanted->bridge[0] && (bridge_name_check(wanted->bridge, err) < 0 || bridge_name_free(wanted->bridge, err) < 0))
+        if (wanted->bridge[0] &&
+            (bridge_name_check(wanted->bridge, err) < 0 || bridge_name_free(wanted->bridge, err) < 0))
                 return -1;
         return network_insert(db, wanted, ret, err);
 }
@@ -252,11 +273,14 @@ int network_remove(struct db *db, const struct network *n, struct err *err)
         if (strv_has(predefined_names, n->name))
                 return err_set(err, ERR_DENIED, "%s is a pre-defined network and cannot be removed", n->name);
         _cleanup_stmt_ struct db_stmt *q = NULL;
-        if (db_query(db, &q, err, "SELECT count(*) FROM leases WHERE network = (SELECT number FROM networks WHERE id = ?1)", "s", n->id) < 0 ||
+        if (db_query(db, &q, err,
+                     "SELECT count(*) FROM leases WHERE network = (SELECT number FROM networks WHERE id = ?1)", "s",
+                     n->id) < 0 ||
             db_step(q, err) < 0)
                 return -1;
         if (db_i64(q, 0) > 0)
-                return err_set(err, ERR_CONFLICT, "error while removing network: network %s id %s has active endpoints", n->name, n->id);
+                return err_set(err, ERR_CONFLICT, "error while removing network: network %s id %s has active endpoints",
+                               n->name, n->id);
         const struct net_driver *d = net_driver_find(n->driver, err);
         int64_t changes = 0;
         if (!d || db_exec(db, &changes, err, "DELETE FROM networks WHERE id = ?1", "s", n->id) < 0)

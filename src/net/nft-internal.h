@@ -3,7 +3,7 @@
 #ifndef TARE_NET_NFT_INTERNAL_H
 #define TARE_NET_NFT_INTERNAL_H
 
-#include <netinet/in.h>        /* before the kernel's, which steps aside for it */
+#include <netinet/in.h> /* before the kernel's, which steps aside for it */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -18,11 +18,11 @@ struct nlmsghdr *nft_put(struct nl_batch *b, int type, uint16_t flags, const cha
 
 /* Attributes. */
 void nft_u32(struct nlmsghdr *m, int type, uint32_t value);
-void nft_data(struct nlmsghdr *m, int type, const void *data, size_t len);     /* nested NFTA_DATA_VALUE */
+void nft_data(struct nlmsghdr *m, int type, const void *data, size_t len); /* nested NFTA_DATA_VALUE */
 
 struct nft_chain {
         const char *name;
-        const char *type;      /* NULL: not a base chain */
+        const char *type; /* NULL: not a base chain */
         int hook;
         int priority;
 };
@@ -30,7 +30,7 @@ void nft_chain_add(struct nl_batch *b, const char *table, const struct nft_chain
 
 struct nft_set {
         const char *name;
-        uint32_t flags;        /* NFT_SET_* */
+        uint32_t flags; /* NFT_SET_* */
         uint32_t key_type, key_len;
         uint32_t data_type, data_len;
 };
@@ -39,7 +39,7 @@ void nft_set_add(struct nl_batch *b, const char *table, const struct nft_set *s)
 struct nft_element {
         const void *key;
         size_t key_len;
-        const void *data;      /* NULL: none */
+        const void *data; /* NULL: none */
         size_t data_len;
         uint32_t flags;
 };

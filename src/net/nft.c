@@ -22,7 +22,8 @@ void nft_begin(struct nl_batch *b, uint32_t genid)
 
 void nft_end(struct nl_batch *b)
 {
-        generation_header(nl_put(b, NFNL_MSG_BATCH_END, 0, "end nf_tables transaction", 0), AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+        generation_header(nl_put(b, NFNL_MSG_BATCH_END, 0, "end nf_tables transaction", 0), AF_UNSPEC,
+                          NFNL_SUBSYS_NFTABLES);
 }
 
 struct nlmsghdr *nft_put(struct nl_batch *b, int type, uint16_t flags, const char *what, int tolerated)

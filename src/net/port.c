@@ -81,7 +81,8 @@ static int address_parse(char *text, struct in_addr *ret, struct err *err)
                 return 0;
         if (text[0] == '[') {
                 if (text[len - 1] != ']')
-                        return err_set(err, ERR_INVALID, "invalid IP address %s: address %s:: missing ']' in address", text, text);
+                        return err_set(err, ERR_INVALID, "invalid IP address %s: address %s:: missing ']' in address",
+                                       text, text);
                 text[len - 1] = 0;
                 text++;
         }
@@ -134,7 +135,8 @@ static int standard_parse(const char *text, struct port_map **ports, size_t *cou
         if (*w.host && !port_range_parse(w.host, &host))
                 return err_set(err, ERR_INVALID, "invalid hostPort: %s", w.host);
         if (*w.host && container.last - container.first != host.last - host.first && container.last != container.first)
-                return err_set(err, ERR_INVALID, "invalid ranges specified for container and host Ports: %s and %s", w.container, w.host);
+                return err_set(err, ERR_INVALID, "invalid ranges specified for container and host Ports: %s and %s",
+                               w.container, w.host);
         if (protocol_parse(w.protocol, &p.protocol, err) < 0)
                 return -1;
         ports_append(ports, count, &p, host, container, *w.host);
@@ -146,10 +148,11 @@ static int long_parse(const char *text, struct port_map **ports, size_t *count, 
 {
         _cleanup_strv_ char **fields = strv_split(text, ",", true);
         const char *published = "", *target = "", *protocol = "tcp";
-        STRV_FOREACH(field, fields) {
+        STRV_FOREACH (field, fields) {
                 const char *value = strchr(*field, '=');
                 if (!value || strchr(value + 1, '='))
-                        return err_set(err, ERR_INVALID, "invalid publish opts format (should be name=value but got '%s')", *field);
+                        return err_set(err, ERR_INVALID,
+                                       "invalid publish opts format (should be name=value but got '%s')", *field);
                 value++;
                 if (str_starts(*field, "published="))
                         published = value;

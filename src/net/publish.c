@@ -15,11 +15,15 @@ struct publish_target {
         uint16_t port, pad;
 };
 
-static const uint8_t protocol_numbers[] = { [PORT_TCP] = IPPROTO_TCP, [PORT_UDP] = IPPROTO_UDP, [PORT_SCTP] = IPPROTO_SCTP };
+static const uint8_t protocol_numbers[] = {
+        [PORT_TCP] = IPPROTO_TCP, [PORT_UDP] = IPPROTO_UDP, [PORT_SCTP] = IPPROTO_SCTP
+};
 
 static void port_put(struct nl_batch *b, int type, const struct endpoint *e, const struct port_map *p, int tolerated)
 {
-        struct publish_key key = { .address = p->host_address, .protocol = protocol_numbers[p->protocol], .port = htons(p->host_port) };
+        struct publish_key key = { .address = p->host_address,
+                                   .protocol = protocol_numbers[p->protocol],
+                                   .port = htons(p->host_port) };
         struct publish_target target = { .address = e->address, .port = htons(p->container_port) };
         bool any = p->host_address.s_addr == INADDR_ANY;
         size_t skip = any ? sizeof(key.address) : 0;
@@ -104,9 +108,8 @@ struct port_list {
 static const void *data_value(const struct nlattr *nest, size_t len)
 {
         const struct nlattr *a;
-        mnl_attr_for_each_nested(a, nest)
-                if (mnl_attr_get_type(a) == NFTA_DATA_VALUE && mnl_attr_get_payload_len(a) == len)
-                        return mnl_attr_get_payload(a);
+        mnl_attr_for_each_nested(a, nest) if (mnl_attr_get_type(a) == NFTA_DATA_VALUE &&
+                                              mnl_attr_get_payload_len(a) == len) return mnl_attr_get_payload(a);
         return NULL;
 }
 
@@ -115,7 +118,8 @@ static void list_element(struct port_list *list, const struct nlattr *element)
         size_t skip = list->any ? sizeof(struct in_addr) : 0;
         const void *key_bytes = NULL, *target_bytes = NULL;
         const struct nlattr *a;
-        mnl_attr_for_each_nested(a, element) {
+        mnl_attr_for_each_nested(a, element)
+        {
                 if (mnl_attr_get_type(a) == NFTA_SET_ELEM_KEY)
                         key_bytes = data_value(a, sizeof(struct publish_key) - skip);
                 if (mnl_attr_get_type(a) == NFTA_SET_ELEM_DATA)
@@ -130,7 +134,9 @@ static void list_element(struct port_list *list, const struct nlattr *element)
         list->ports = xreallocarray(list->ports, list->count + 1, sizeof(*list->ports));
         struct firewall_port *p = &list->ports[list->count++];
         *p = (struct firewall_port){ .address = target.address };
-        p->port = (struct port_map){ .host_address = key.address, .host_port = ntohs(key.port), .container_port = ntohs(target.port) };
+        p->port = (struct port_map){ .host_address = key.address,
+                                     .host_port = ntohs(key.port),
+                                     .container_port = ntohs(target.port) };
         for (size_t i = 0; i < ELEMENTS(protocol_numbers); i++)
                 if (protocol_numbers[i] == key.protocol)
                         p->port.protocol = (enum port_protocol)i;
@@ -139,11 +145,11 @@ static void list_element(struct port_list *list, const struct nlattr *element)
 static void list_answer(const struct nlmsghdr *m, void *data)
 {
         const struct nlattr *a, *element;
-        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg)) {
+        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg))
+        {
                 if (mnl_attr_get_type(a) != NFTA_SET_ELEM_LIST_ELEMENTS)
                         continue;
-                mnl_attr_for_each_nested(element, a)
-                        list_element(data, element);
+                mnl_attr_for_each_nested(element, a) list_element(data, element);
         }
 }
 

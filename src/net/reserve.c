@@ -52,15 +52,19 @@ static int slot_next(struct db *db, const char *container, int64_t *ret, struct 
 static int connected_already(struct db *db, const struct network *n, const char *container, struct err *err)
 {
         _cleanup_stmt_ struct db_stmt *q = NULL;
-        if (db_query(db, &q, err, "SELECT 1 FROM leases WHERE container = ?1 AND network = (SELECT number FROM networks WHERE id = ?2)",
+        if (db_query(db, &q, err,
+                     "SELECT 1 FROM leases WHERE container = ?1 AND network = (SELECT number FROM networks WHERE id = "
+                     "?2)",
                      "ss", container, n->id) < 0)
                 return -1;
         int row = db_step(q, err);
-        return row <= 0 ? row : err_set(err, ERR_CONFLICT, "endpoint of container %s already exists in network %s", container, n->name);
+        return row <= 0 ? row
+                        : err_set(err, ERR_CONFLICT, "endpoint of container %s already exists in network %s", container,
+                                  n->name);
 }
 
-int network_reserve(struct db *db, const struct network *n, const char *container, struct in_addr wanted, const struct port_map *ports,
-                    size_t port_count, struct endpoint *ret, struct err *err)
+int network_reserve(struct db *db, const struct network *n, const char *container, struct in_addr wanted,
+                    const struct port_map *ports, size_t port_count, struct endpoint *ret, struct err *err)
 {
         _cleanup_endpoint_ struct endpoint e = { 0 };
         const struct net_driver *d = net_driver_find(n->driver, err);
@@ -107,14 +111,16 @@ static int endpoint_ports(struct db *db, const struct network *n, struct endpoin
         return row;
 }
 
-int network_endpoint(struct db *db, const struct network *n, const char *container, struct endpoint *ret, struct err *err)
+int network_endpoint(struct db *db, const struct network *n, const char *container, struct endpoint *ret,
+                     struct err *err)
 {
         _cleanup_endpoint_ struct endpoint e = { 0 };
         _cleanup_stmt_ struct db_stmt *q = NULL;
         snprintf(e.container, sizeof(e.container), "%s", container);
         if (db_query(db, &q, err,
-                     "SELECT address, slot FROM leases WHERE container = ?1 AND network = (SELECT number FROM networks WHERE id = ?2)", "ss",
-                     container, n->id) < 0)
+                     "SELECT address, slot FROM leases WHERE container = ?1 AND network = (SELECT number FROM networks "
+                     "WHERE id = ?2)",
+                     "ss", container, n->id) < 0)
                 return -1;
         int row = db_step(q, err);
         if (row < 0)

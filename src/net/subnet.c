@@ -11,9 +11,9 @@ static const struct {
         unsigned count;
         uint8_t prefix;
 } pools[] = {
-        { 0xac140000, 12, 16 },        /* 172.20.0.0 .. 172.31.0.0 */
-        { 0xc0a80000, 16, 20 },        /* 192.168.0.0 .. 192.168.240.0 */
-        { 0x0a000000, 256, 16 },       /* 10.0.0.0 .. 10.255.0.0 */
+        { 0xac140000, 12, 16 }, /* 172.20.0.0 .. 172.31.0.0 */
+        { 0xc0a80000, 16, 20 }, /* 192.168.0.0 .. 192.168.240.0 */
+        { 0x0a000000, 256, 16 }, /* 10.0.0.0 .. 10.255.0.0 */
 };
 
 struct used {
@@ -48,12 +48,11 @@ static void route_answer(const struct nlmsghdr *m, void *data)
         const struct rtmsg *r = mnl_nlmsg_get_payload(m);
         const struct nlattr *a;
         /* Without a destination it is a default route, which covers all and means nothing. */
-        if (m->nlmsg_type != RTM_NEWROUTE || r->rtm_family != AF_INET || r->rtm_dst_len == 0 || r->rtm_type == RTN_BROADCAST ||
-            r->rtm_type == RTN_MULTICAST)
+        if (m->nlmsg_type != RTM_NEWROUTE || r->rtm_family != AF_INET || r->rtm_dst_len == 0 ||
+            r->rtm_type == RTN_BROADCAST || r->rtm_type == RTN_MULTICAST)
                 return;
-        mnl_attr_for_each(a, m, sizeof(*r))
-                if (mnl_attr_get_type(a) == RTA_DST && mnl_attr_get_payload_len(a) == 4)
-                        used_add(data, (struct ip4_net){ { mnl_attr_get_u32(a) }, r->rtm_dst_len });
+        mnl_attr_for_each(a, m, sizeof(*r)) if (mnl_attr_get_type(a) == RTA_DST && mnl_attr_get_payload_len(a) == 4)
+                used_add(data, (struct ip4_net){ { mnl_attr_get_u32(a) }, r->rtm_dst_len });
 }
 
 static int used_routes(struct used *u, struct err *err)

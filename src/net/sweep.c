@@ -37,7 +37,7 @@ static int sweep_leases(struct sweep *s, bool (*alive)(void *data, const char *c
                         strv_push(&gone, db_str(q, 0));
         if (row < 0)
                 return -1;
-        STRV_FOREACH(container, gone) {
+        STRV_FOREACH (container, gone) {
                 if (network_release(s->db, *container, err) < 0)
                         return -1;
                 s->removed++;
@@ -48,7 +48,8 @@ static int sweep_leases(struct sweep *s, bool (*alive)(void *data, const char *c
 static const struct network *sweep_network_of(const struct sweep *s, struct in_addr address)
 {
         for (size_t i = 0; i < s->count; i++)
-                if (s->networks[i].subnet.prefix && subnet_overlaps(&s->networks[i].subnet, &(struct ip4_net){ address, 32 }))
+                if (s->networks[i].subnet.prefix &&
+                    subnet_overlaps(&s->networks[i].subnet, &(struct ip4_net){ address, 32 }))
                         return &s->networks[i];
         return NULL;
 }
@@ -59,9 +60,11 @@ static int port_is_wanted(struct sweep *s, const struct firewall_port *p, struct
         _cleanup_stmt_ struct db_stmt *q = NULL;
         if (db_query(s->db, &q, err,
                      "SELECT 1 FROM ports AS p JOIN leases AS l ON l.container = p.container AND l.network = p.network "
-                     "WHERE p.protocol = ?1 AND p.host_port = ?2 AND p.host_address = ?3 AND p.container_port = ?4 AND l.address = ?5",
-                     "iiiii", (int64_t)p->port.protocol, (int64_t)p->port.host_port, (int64_t)ntohl(p->port.host_address.s_addr),
-                     (int64_t)p->port.container_port, (int64_t)ntohl(p->address.s_addr)) < 0)
+                     "WHERE p.protocol = ?1 AND p.host_port = ?2 AND p.host_address = ?3 AND p.container_port = ?4 AND "
+                     "l.address = ?5",
+                     "iiiii", (int64_t)p->port.protocol, (int64_t)p->port.host_port,
+                     (int64_t)ntohl(p->port.host_address.s_addr), (int64_t)p->port.container_port,
+                     (int64_t)ntohl(p->address.s_addr)) < 0)
                 return -1;
         return db_step(q, err);
 }
@@ -89,7 +92,9 @@ static int sweep_ports(struct sweep *s, struct err *err)
 static int network_has_leases(struct sweep *s, const struct network *n, struct err *err)
 {
         _cleanup_stmt_ struct db_stmt *q = NULL;
-        if (db_query(s->db, &q, err, "SELECT 1 FROM leases WHERE network = (SELECT number FROM networks WHERE id = ?1) LIMIT 1", "s", n->id) < 0)
+        if (db_query(s->db, &q, err,
+                     "SELECT 1 FROM leases WHERE network = (SELECT number FROM networks WHERE id = ?1) LIMIT 1", "s",
+                     n->id) < 0)
                 return -1;
         return db_step(q, err);
 }
@@ -101,13 +106,14 @@ static int sweep_restore(struct sweep *s, const struct network *n, struct err *e
         _cleanup_stmt_ struct db_stmt *q = NULL;
         if (bridge_make(s->route_fd, s->nft_fd, n, err) < 0)
                 return -1;
-        if (db_query(s->db, &q, err, "SELECT DISTINCT container FROM ports WHERE network = (SELECT number FROM networks WHERE id = ?1)", "s",
-                     n->id) < 0)
+        if (db_query(s->db, &q, err,
+                     "SELECT DISTINCT container FROM ports WHERE network = (SELECT number FROM networks WHERE id = ?1)",
+                     "s", n->id) < 0)
                 return -1;
         int row;
         while ((row = db_step(q, err)) > 0)
                 strv_push(&containers, db_str(q, 0));
-        STRV_FOREACH(container, containers) {
+        STRV_FOREACH (container, containers) {
                 _cleanup_endpoint_ struct endpoint e = { 0 };
                 if (network_endpoint(s->db, n, *container, &e, err) < 0 || firewall_publish(s->nft_fd, &e, err) < 0)
                         return -1;
@@ -135,7 +141,8 @@ static int sweep_bridges(struct sweep *s, struct err *err)
         return 0;
 }
 
-int network_sweep(struct db *db, bool (*alive)(void *data, const char *container), void *data, unsigned *ret_removed, struct err *err)
+int network_sweep(struct db *db, bool (*alive)(void *data, const char *container), void *data, unsigned *ret_removed,
+                  struct err *err)
 {
         _cleanup_(sweep_done) struct sweep s = { .db = db, .route_fd = -1, .nft_fd = -1 };
         s.route_fd = nl_open(NETLINK_ROUTE, err);
@@ -144,8 +151,8 @@ int network_sweep(struct db *db, bool (*alive)(void *data, const char *container
         s.nft_fd = nl_open(NETLINK_NETFILTER, err);
         if (s.nft_fd < 0)
                 return -1;
-        if (network_list(db, &s.networks, &s.count, err) < 0 || sweep_leases(&s, alive, data, err) < 0 || sweep_ports(&s, err) < 0 ||
-            sweep_bridges(&s, err) < 0)
+        if (network_list(db, &s.networks, &s.count, err) < 0 || sweep_leases(&s, alive, data, err) < 0 ||
+            sweep_ports(&s, err) < 0 || sweep_bridges(&s, err) < 0)
                 return err_add(err, "sweep networks");
         *ret_removed = s.removed;
         return 0;

@@ -13,11 +13,11 @@ struct job {
         const struct network *n;
         const struct endpoint *e;
         int netns_fd;
-        int route_fd;          /* of the host */
+        int route_fd; /* of the host */
         int nft_fd;
-        int inside_fd;         /* of the container */
-        struct link_state gateway;     /* the bridge that has the address */
-        struct link_state master;      /* the bridge the port hangs on */
+        int inside_fd; /* of the container */
+        struct link_state gateway; /* the bridge that has the address */
+        struct link_state master; /* the bridge the port hangs on */
 };
 
 static void job_done(struct job *j)
@@ -27,7 +27,10 @@ static void job_done(struct job *j)
         mem_closep(&j->inside_fd);
 }
 #define _cleanup_job_ _cleanup_(job_done)
-#define JOB_INIT { .netns_fd = -1, .route_fd = -1, .nft_fd = -1, .inside_fd = -1 }
+#define JOB_INIT                                                                                                       \
+        {                                                                                                              \
+                .netns_fd = -1, .route_fd = -1, .nft_fd = -1, .inside_fd = -1                                          \
+        }
 
 static int job_open(struct job *j, struct err *err)
 {
@@ -61,7 +64,8 @@ static int master_ready(struct job *j, struct err *err)
                 return 0;
         if (bridge_block_make(j->route_fd, j->nft_fd, n, block, err) < 0)
                 return -1;
-        return link_look(j->route_fd, name, &j->master) ? 0 : err_set(err, ERR_NOT_FOUND, "bridge %s does not exist", name);
+        return link_look(j->route_fd, name, &j->master) ? 0
+                                                        : err_set(err, ERR_NOT_FOUND, "bridge %s does not exist", name);
 }
 
 /* One queue, said aloud: else the kernel makes one for each processor and waits for readers of those it takes away again. */

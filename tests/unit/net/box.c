@@ -19,7 +19,8 @@ int host_setup(void **state)
                 return -1;
         db = db_fresh();
         outside = netns_outside("up0", HOST, OUTSIDE);
-        if (!db || outside < 0 || db_begin(db, false, &err) < 0 || network_default(db, &net, &err) < 0 || db_commit(db, &err) < 0) {
+        if (!db || outside < 0 || db_begin(db, false, &err) < 0 || network_default(db, &net, &err) < 0 ||
+            db_commit(db, &err) < 0) {
                 print_error("%s\n", err.msg);
                 return -1;
         }
@@ -79,7 +80,8 @@ void expect(int from, int type, const char *address, uint16_t port, const char *
         size_t len = strchr(wanted, ' ') ? strlen(wanted) + 1 : strlen(wanted);
         if (*wanted ? strncmp(got, wanted, len) == 0 : !*got)
                 return;
-        print_error("%s:%u by %s: \"%s\", wanted \"%s\"\n", address, port, type == SOCK_STREAM ? "TCP" : "UDP", got, wanted);
+        print_error("%s:%u by %s: \"%s\", wanted \"%s\"\n", address, port, type == SOCK_STREAM ? "TCP" : "UDP", got,
+                    wanted);
         fail();
 }
 

@@ -5,12 +5,12 @@
 #include <arpa/inet.h>
 #include "netns.h"
 
-#define OUTSIDE "198.51.100.2"         /* an outside host */
-#define HOST "198.51.100.1"            /* our address there */
+#define OUTSIDE "198.51.100.2" /* an outside host */
+#define HOST "198.51.100.1" /* our address there */
 
 extern struct db *db;
-extern struct network net;             /* the default network */
-extern int outside;                    /* namespace of the outside host */
+extern struct network net; /* the default network */
+extern int outside; /* namespace of the outside host */
 
 struct box {
         struct endpoint e;
@@ -19,12 +19,12 @@ struct box {
         pid_t server;
 };
 
-#define assert_ok(call) \
-        do { \
-                if ((call) < 0) { \
-                        print_error("%s: %s\n", #call, err.msg); \
-                        fail(); \
-                } \
+#define assert_ok(call)                                                                                                \
+        do {                                                                                                           \
+                if ((call) < 0) {                                                                                      \
+                        print_error("%s: %s\n", #call, err.msg);                                                       \
+                        fail();                                                                                        \
+                }                                                                                                      \
         } while (0)
 
 /* Own namespaces, a database, the default network, an outside host; group setup and teardown. */

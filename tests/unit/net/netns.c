@@ -72,10 +72,12 @@ int netns_outside(const char *name, const char *ours, const char *theirs)
                 _exit(0);
         }
         usleep(20000);
-        _cleanup_free_ char *command = xasprintf("ip link add %s type veth peer name out0 netns %d && ip addr add %s/24 dev %s && ip link set %s up && "
-                                                 "nsenter -t %d -n sh -c 'ip addr add %s/24 dev out0; ip link set out0 up; ip link set lo up; until ip link show out0 | grep -q LOWER_UP.*state.UP; do sleep 0.01; done' && "
-                                                 "until ip link show %s | grep -q LOWER_UP.*state.UP; do sleep 0.01; done",
-                                                 name, (int)holder, ours, name, name, (int)holder, theirs, name);
+        _cleanup_free_ char *command = xasprintf(
+                "ip link add %s type veth peer name out0 netns %d && ip addr add %s/24 dev %s && ip link set %s up && "
+                "nsenter -t %d -n sh -c 'ip addr add %s/24 dev out0; ip link set out0 up; ip link set lo up; until ip "
+                "link show out0 | grep -q LOWER_UP.*state.UP; do sleep 0.01; done' && "
+                "until ip link show %s | grep -q LOWER_UP.*state.UP; do sleep 0.01; done",
+                name, (int)holder, ours, name, name, (int)holder, theirs, name);
         bool ok = shell(command);
         kill(holder, SIGKILL);
         waitpid(holder, NULL, 0);

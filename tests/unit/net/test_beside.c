@@ -17,7 +17,8 @@ static bool docker_starts(const char *iptables)
         _cleanup_free_ char *script = xasprintf(
                 "I=%s; $I -P FORWARD DROP && { $I -n -L DOCKER-USER >/dev/null 2>&1 || $I -N DOCKER-USER; } && "
                 "{ $I -C DOCKER-USER -j RETURN 2>/dev/null || $I -A DOCKER-USER -j RETURN; } && "
-                "$I -N DOCKER-ISOLATION-STAGE-1 && $I -A DOCKER-ISOLATION-STAGE-1 -j RETURN && $I -I FORWARD -j DOCKER-ISOLATION-STAGE-1 && "
+                "$I -N DOCKER-ISOLATION-STAGE-1 && $I -A DOCKER-ISOLATION-STAGE-1 -j RETURN && $I -I FORWARD -j "
+                "DOCKER-ISOLATION-STAGE-1 && "
                 "$I -I FORWARD -j DOCKER-USER",
                 iptables);
         return shell(script);
@@ -88,13 +89,15 @@ static void test_legacy(void **state)
         if (!shell("iptables-legacy -S >/dev/null 2>&1"))
                 skip();
         /* Further rules and chains, so that there are jumps and counters to keep. */
-        assert_true(shell("I=iptables-legacy; $I -N EXTRA && $I -A EXTRA -p tcp --dport 7 -j DROP && $I -A INPUT -j EXTRA && $I -A FORWARD -j EXTRA && "
+        assert_true(shell("I=iptables-legacy; $I -N EXTRA && $I -A EXTRA -p tcp --dport 7 -j DROP && $I -A INPUT -j "
+                          "EXTRA && $I -A FORWARD -j EXTRA && "
                           "$I -A OUTPUT -p udp --dport 9999 -j DROP && $I -A EXTRA -j RETURN"));
         assert_true(shell("iptables-legacy-save > /run/before"));
         struct box a = { 0 };
         box_start(&a, &net, "aaaaaaaaaaaaaaaa", NULL);
         box_stop(&a, &net);
-        assert_true(shell("iptables-legacy-save | grep -v tare > /run/after; grep -v '^[#:]' /run/before > /run/b; grep -v '^[#:]' /run/after > /run/a; cmp /run/a /run/b"));
+        assert_true(shell("iptables-legacy-save | grep -v tare > /run/after; grep -v '^[#:]' /run/before > /run/b; "
+                          "grep -v '^[#:]' /run/after > /run/a; cmp /run/a /run/b"));
         assert_true(docker_ends("iptables-legacy"));
         check_beside("iptables-legacy", false);
 }
@@ -104,7 +107,8 @@ static void test_no_docker(void **state)
 {
         if (!shell("iptables-nft -S >/dev/null 2>&1"))
                 skip();
-        assert_true(shell("iptables-nft -F; iptables-nft -X; iptables-nft -P FORWARD DROP && iptables-nft -N ufw-forward && iptables-nft -A FORWARD -j ufw-forward"));
+        assert_true(shell("iptables-nft -F; iptables-nft -X; iptables-nft -P FORWARD DROP && iptables-nft -N "
+                          "ufw-forward && iptables-nft -A FORWARD -j ufw-forward"));
         struct box a = { 0 };
         box_start(&a, &net, "aaaaaaaaaaaaaaaa", published);
         all_ways(&a);

@@ -31,7 +31,9 @@ static void test_connectivity(void **state)
 static void test_published(void **state)
 {
         struct box a = { 0 }, b = { 0 };
-        static const char *const ports[] = { "8080:80", "8080:80/udp", "127.0.0.1:8081:80", "127.0.0.1:8081:80/udp", HOST ":8082:80", NULL };
+        static const char *const ports[] = { "8080:80",           "8080:80/udp",
+                                             "127.0.0.1:8081:80", "127.0.0.1:8081:80/udp",
+                                             HOST ":8082:80",     NULL };
         box_start(&a, &net, "aaaaaaaaaaaaaaaa", ports);
         box_start(&b, &net, "bbbbbbbbbbbbbbbb", NULL);
         both(outside, HOST, 8080, "aaaaaaaaaaaaaaaa " OUTSIDE);
@@ -61,10 +63,11 @@ static void test_martians(void **state)
         assert_true(shell("test $(cat /proc/sys/net/ipv4/conf/tare0/route_localnet) = 1"));
         assert_true(shell("test $(cat /proc/sys/net/ipv4/ip_forward) = 1"));
         /* Such a packet, made by force: 127/8 routed to the host from inside. */
-        _cleanup_free_ char *route = xasprintf("nsenter --net=/proc/%d/fd/%d sh -c 'echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet; "
-                                               "ip addr flush dev lo; "
-                                               "ip route add 127.0.0.0/8 via 172.20.0.1 dev eth0'",
-                                               (int)getpid(), a.netns);
+        _cleanup_free_ char *route =
+                xasprintf("nsenter --net=/proc/%d/fd/%d sh -c 'echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet; "
+                          "ip addr flush dev lo; "
+                          "ip route add 127.0.0.0/8 via 172.20.0.1 dev eth0'",
+                          (int)getpid(), a.netns);
         assert_true(shell(route));
         both(a.netns, "127.0.0.1", 9000, "");
         /* It is our drop that stops them: without it they arrive. */
@@ -104,13 +107,17 @@ static void test_isolation(void **state)
         both(e.netns, OUTSIDE, 8080, "out");
         both(-1, e.address, 80, "eeee");
         netns_stop(server);
-        struct { struct box *box; struct network *n; } all[] = { { &a, &net }, { &b, &other }, { &c, &inner }, { &d, &inner }, { &e, &strict }, { &f, &strict } };
+        struct {
+                struct box *box;
+                struct network *n;
+        } all[] = { { &a, &net }, { &b, &other }, { &c, &inner }, { &d, &inner }, { &e, &strict }, { &f, &strict } };
         for (size_t i = 0; i < ELEMENTS(all); i++)
                 box_stop(all[i].box, all[i].n);
         struct err err = ERR_INIT;
         struct network *gone[] = { &other, &inner, &strict };
         for (size_t i = 0; i < ELEMENTS(gone); i++) {
-                _cleanup_free_ char *look = xasprintf("! ip link show %s 2>/dev/null && ! nft list ruleset | grep %s", gone[i]->bridge, gone[i]->bridge);
+                _cleanup_free_ char *look = xasprintf("! ip link show %s 2>/dev/null && ! nft list ruleset | grep %s",
+                                                      gone[i]->bridge, gone[i]->bridge);
                 assert_ok(db_begin(db, false, &err));
                 assert_ok(network_remove(db, gone[i], &err));
                 assert_ok(db_commit(db, &err));
@@ -206,14 +213,11 @@ static void test_many(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_connectivity),
-                cmocka_unit_test(test_published),
-                cmocka_unit_test(test_martians),
-                cmocka_unit_test(test_isolation),
-                cmocka_unit_test(test_two_networks),
-                cmocka_unit_test(test_many),
+                cmocka_unit_test(test_connectivity), cmocka_unit_test(test_published),
+                cmocka_unit_test(test_martians),     cmocka_unit_test(test_isolation),
+                cmocka_unit_test(test_two_networks), cmocka_unit_test(test_many),
         };
         if (geteuid() != 0)
-                return 77;     /* Meson's "skipped" */
+                return 77; /* Meson's "skipped" */
         return cmocka_run_group_tests(tests, host_setup, host_teardown);
 }

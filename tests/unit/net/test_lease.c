@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "box.h"
 
-static struct network small;           /* 10.99.0.0/28: 13 addresses besides the gateway */
+static struct network small; /* 10.99.0.0/28: 13 addresses besides the gateway */
 
 static int setup(void **state)
 {
@@ -34,7 +34,8 @@ static int teardown(void **state)
 }
 
 /* Reserves in a transaction of its own; the address, or "" with *err set. */
-static const char *reserve(struct db *d, const struct network *n, const char *id, const char *wanted, const char *port, struct err *err)
+static const char *reserve(struct db *d, const struct network *n, const char *id, const char *wanted, const char *port,
+                           struct err *err)
 {
         static char text[INET_ADDRSTRLEN + 16];
         _cleanup_endpoint_ struct endpoint e = { 0 };
@@ -90,7 +91,9 @@ static void test_cursor(void **state)
         assert_true(str_starts(err.msg, "no available IPv4 addresses on this network's address pools: small"));
         release(db, "e");
         assert_string_equal(reserve(db, &small, "h", NULL, NULL, &err), "10.99.0.5");
-        static const char *const all[] = { "b", "c", "d", "f", "g", "h", "n8", "n9", "n10", "n11", "n12", "n13", "n14" };
+        static const char *const all[] = {
+                "b", "c", "d", "f", "g", "h", "n8", "n9", "n10", "n11", "n12", "n13", "n14"
+        };
         for (size_t i = 0; i < ELEMENTS(all); i++)
                 release(db, all[i]);
         release(db, "never seen");
@@ -103,8 +106,9 @@ static void test_wanted(void **state)
         static const struct {
                 const char *id, *wanted;
                 enum err_kind kind;
-        } bad[] = { { "b", "10.99.0.9", ERR_CONFLICT }, { "b", "10.99.0.1", ERR_CONFLICT }, { "b", "10.99.0.0", ERR_INVALID },
-                    { "b", "10.99.0.15", ERR_INVALID }, { "b", "10.99.0.16", ERR_INVALID }, { "b", "10.98.255.255", ERR_INVALID },
+        } bad[] = { { "b", "10.99.0.9", ERR_CONFLICT }, { "b", "10.99.0.1", ERR_CONFLICT },
+                    { "b", "10.99.0.0", ERR_INVALID },  { "b", "10.99.0.15", ERR_INVALID },
+                    { "b", "10.99.0.16", ERR_INVALID }, { "b", "10.98.255.255", ERR_INVALID },
                     { "b", "192.0.2.1", ERR_INVALID },  { "a", "10.99.0.10", ERR_CONFLICT } };
         for (size_t i = 0; i < ELEMENTS(bad); i++) {
                 assert_string_equal(reserve(db, &small, bad[i].id, bad[i].wanted, NULL, &err), "");
@@ -156,7 +160,8 @@ static void test_busy_port(void **state)
         assert_int_equal(listen(fd, 1), 0);
         getsockname(fd, (void *)&a, &len);
         unsigned port = ntohs(a.sin_port);
-        _cleanup_free_ char *range = xasprintf("%u-%u:80", port, port + 2), *got = xstrdup(reserve(db, &small, "a", NULL, range, &err));
+        _cleanup_free_ char *range = xasprintf("%u-%u:80", port, port + 2),
+                            *got = xstrdup(reserve(db, &small, "a", NULL, range, &err));
         assert_true(*got);
         assert_int_not_equal(strtol(strchr(got, ':') + 1, NULL, 10), port);
         release(db, "a");
@@ -300,7 +305,8 @@ static void test_find(void **state)
         static char *labels[] = { (char *)"a=b", (char *)"c=d\ne", NULL };
         struct network made = { 0 }, found = { 0 };
         struct err err = ERR_INIT;
-        make_network(&(struct network){ .name = (char *)"found", .labels = labels, .internal = true, .mtu = 1400 }, &made);
+        make_network(&(struct network){ .name = (char *)"found", .labels = labels, .internal = true, .mtu = 1400 },
+                     &made);
         assert_int_equal(strlen(made.id), 64);
         assert_true(str_starts(made.bridge, "tare-"));
         _cleanup_free_ char *prefix = xstrndup(made.id, 12);
@@ -320,7 +326,11 @@ static void test_find(void **state)
         assert_ok(network_find(db, "host", &found, &err));
         assert_string_equal(found.driver, "host");
         network_done(&found);
-        assert_int_equal(network_remove(db, &(struct network){ .id = (char *)"x", .name = (char *)"none", .driver = (char *)"none" }, &err), -1);
+        assert_int_equal(
+                network_remove(db,
+                               &(struct network){ .id = (char *)"x", .name = (char *)"none", .driver = (char *)"none" },
+                               &err),
+                -1);
         assert_int_equal(err.kind, ERR_DENIED);
         assert_true(*reserve(db, &made, "a", NULL, NULL, &err));
         assert_int_equal(network_remove(db, &made, &err), -1);
@@ -332,8 +342,9 @@ static void test_find(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_cursor), cmocka_unit_test(test_wanted),   cmocka_unit_test(test_ports), cmocka_unit_test(test_busy_port),
-                cmocka_unit_test(test_create), cmocka_unit_test(test_parallel), cmocka_unit_test(test_blocks), cmocka_unit_test(test_find),
+                cmocka_unit_test(test_cursor),    cmocka_unit_test(test_wanted), cmocka_unit_test(test_ports),
+                cmocka_unit_test(test_busy_port), cmocka_unit_test(test_create), cmocka_unit_test(test_parallel),
+                cmocka_unit_test(test_blocks),    cmocka_unit_test(test_find),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }

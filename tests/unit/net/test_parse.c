@@ -15,10 +15,13 @@ static char *ports_text(const struct port_map *ports, size_t count)
         for (size_t i = 0; i < count; i++) {
                 char address[INET_ADDRSTRLEN];
                 inet_ntop(AF_INET, &ports[i].host_address, address, sizeof(address));
-                strv_push_take(&words, ports[i].host_port_end ? xasprintf("%s:%u..%u:%u/%s", address, ports[i].host_port, ports[i].host_port_end,
-                                                                          ports[i].container_port, port_protocol_name(ports[i].protocol))
-                                                              : xasprintf("%s:%u:%u/%s", address, ports[i].host_port, ports[i].container_port,
-                                                                          port_protocol_name(ports[i].protocol)));
+                strv_push_take(&words,
+                               ports[i].host_port_end
+                                       ? xasprintf("%s:%u..%u:%u/%s", address, ports[i].host_port,
+                                                   ports[i].host_port_end, ports[i].container_port,
+                                                   port_protocol_name(ports[i].protocol))
+                                       : xasprintf("%s:%u:%u/%s", address, ports[i].host_port, ports[i].container_port,
+                                                   port_protocol_name(ports[i].protocol)));
         }
         return strv_join(words, " ");
 }
@@ -69,7 +72,8 @@ static void test_port_errors(void **state)
                 { "80/foo", ERR_INVALID, "invalid proto: foo" },
                 { ":80:", ERR_INVALID, "no port specified: :80:<empty>" },
                 { "", ERR_INVALID, "no port specified: <empty>" },
-                { "80-90:70-75", ERR_INVALID, "invalid ranges specified for container and host Ports: 70-75 and 80-90" },
+                { "80-90:70-75", ERR_INVALID,
+                  "invalid ranges specified for container and host Ports: 70-75 and 80-90" },
                 { "a=b", ERR_INVALID, "no port specified: :/tcp<empty>" },
                 { "a=b,c", ERR_INVALID, "invalid publish opts format (should be name=value but got 'c')" },
                 { "1.2.3:80:80", ERR_INVALID, "invalid IP address: 1.2.3" },
@@ -96,9 +100,20 @@ static void test_port_errors(void **state)
 
 static void test_subnets(void **state)
 {
-        static const char *const good[] = { "172.20.0.0/16", "10.0.0.0/8", "192.168.1.7/24", "0.0.0.0/0", "1.2.3.4/32" };
-        static const char *const bad[] = { "", "172.20.0.0", "172.20.0.0/", "172.20.0.0/33", "172.20.0/16", "172.20.0.0/016", "172.20.0.0/-1",
-                                           "172.20.0.0/16 ", "a/16", "::/0", "172.20.0.0.0.0.0.0.0.0/16", "1.2.3.4/1x" };
+        static const char *const good[] = { "172.20.0.0/16", "10.0.0.0/8", "192.168.1.7/24", "0.0.0.0/0",
+                                            "1.2.3.4/32" };
+        static const char *const bad[] = { "",
+                                           "172.20.0.0",
+                                           "172.20.0.0/",
+                                           "172.20.0.0/33",
+                                           "172.20.0/16",
+                                           "172.20.0.0/016",
+                                           "172.20.0.0/-1",
+                                           "172.20.0.0/16 ",
+                                           "a/16",
+                                           "::/0",
+                                           "172.20.0.0.0.0.0.0.0.0/16",
+                                           "1.2.3.4/1x" };
         for (size_t i = 0; i < ELEMENTS(good); i++) {
                 struct err err = ERR_INIT;
                 struct ip4_net n;
@@ -114,15 +129,17 @@ static void test_subnets(void **state)
         }
 }
 
-#define HOSTS_HEAD \
-        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\n" \
+#define HOSTS_HEAD                                                                                                     \
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost "                                                          \
+        "ip6-loopback\nfe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\n"                                              \
         "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
 
 static char *hosts(const char *name, const char *domain, const char *address, const char *entry, struct err *err)
 {
         _cleanup_buf_ struct buf b = BUF_INIT(0);
         char *entries[] = { (char *)entry, NULL };
-        return hosts_format(name, domain, address, entry ? entries : NULL, "172.20.0.1", &b, err) < 0 ? NULL : buf_take(&b);
+        return hosts_format(name, domain, address, entry ? entries : NULL, "172.20.0.1", &b, err) < 0 ? NULL
+                                                                                                      : buf_take(&b);
 }
 
 static void test_hosts(void **state)
@@ -149,7 +166,8 @@ static void test_hosts(void **state)
         };
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 struct err err = ERR_INIT;
-                _cleanup_free_ char *got = hosts(cases[i].name, cases[i].domain, cases[i].address, cases[i].entry, &err);
+                _cleanup_free_ char *got =
+                        hosts(cases[i].name, cases[i].domain, cases[i].address, cases[i].entry, &err);
                 _cleanup_free_ char *wanted = xasprintf("%s%s", HOSTS_HEAD, cases[i].rest);
                 assert_non_null(got);
                 assert_string_equal(got, wanted);
@@ -161,10 +179,12 @@ static void test_hosts(void **state)
         }
 }
 
-static char *resolv(const char *host, const char *dns, const char *search, const char *option, bool keep, struct err *err)
+static char *resolv(const char *host, const char *dns, const char *search, const char *option, bool keep,
+                    struct err *err)
 {
         _cleanup_buf_ struct buf b = BUF_INIT(0);
-        _cleanup_strv_ char **d = dns ? strv_split(dns, ",", false) : NULL, **s = search ? strv_split(search, ",", false) : NULL,
+        _cleanup_strv_ char **d = dns ? strv_split(dns, ",", false) : NULL,
+                            **s = search ? strv_split(search, ",", false) : NULL,
                             **o = option ? strv_split(option, ",", false) : NULL;
         if (resolv_format(host, d, s, o, keep, &b, err) < 0)
                 return NULL;
@@ -180,7 +200,8 @@ static void test_resolv(void **state)
         } cases[] = {
                 { "nameserver 192.0.2.53\nsearch a b\noptions ndots:1\n", NULL, NULL, NULL, false,
                   "search a b\nnameserver 192.0.2.53\noptions ndots:1\n" },
-                { "nameserver 127.0.0.53\nnameserver 192.0.2.53\n", NULL, NULL, NULL, false, "nameserver 192.0.2.53\n" },
+                { "nameserver 127.0.0.53\nnameserver 192.0.2.53\n", NULL, NULL, NULL, false,
+                  "nameserver 192.0.2.53\n" },
                 { "nameserver 127.0.0.53\n", NULL, NULL, NULL, true, "nameserver 127.0.0.53\n" },
                 { "nameserver 127.0.0.53\nnameserver ::1\nnameserver fe80::1%eth0\n", NULL, NULL, NULL, false,
                   "nameserver 8.8.8.8\nnameserver 8.8.4.4\n" },
@@ -191,13 +212,15 @@ static void test_resolv(void **state)
                 { "nameserver 192.0.2.53\nsearch a b\n", NULL, "c", "timeout:1,rotate", false,
                   "search c\nnameserver 192.0.2.53\noptions timeout:1 rotate\n" },
                 { "nameserver 192.0.2.53\nsearch a b\n", NULL, ".", NULL, false, "nameserver 192.0.2.53\n" },
-                { "# by hand\nsortlist 192.0.2.0\nnameserver\t192.0.2.53\r\nsearch a\nsearch b\n", NULL, NULL, NULL, false,
-                  "# by hand\nsortlist 192.0.2.0\nsearch b\nnameserver 192.0.2.53\n" },
-                { "domain example.com\nnameserver 192.0.2.53", NULL, NULL, NULL, false, "search example.com\nnameserver 192.0.2.53\n" },
+                { "# by hand\nsortlist 192.0.2.0\nnameserver\t192.0.2.53\r\nsearch a\nsearch b\n", NULL, NULL, NULL,
+                  false, "# by hand\nsortlist 192.0.2.0\nsearch b\nnameserver 192.0.2.53\n" },
+                { "domain example.com\nnameserver 192.0.2.53", NULL, NULL, NULL, false,
+                  "search example.com\nnameserver 192.0.2.53\n" },
         };
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 struct err err = ERR_INIT;
-                _cleanup_free_ char *got = resolv(cases[i].host, cases[i].dns, cases[i].search, cases[i].option, cases[i].keep, &err);
+                _cleanup_free_ char *got =
+                        resolv(cases[i].host, cases[i].dns, cases[i].search, cases[i].option, cases[i].keep, &err);
                 assert_non_null(got);
                 assert_string_equal(got, cases[i].wanted);
         }
@@ -211,11 +234,8 @@ static void test_resolv(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_ports),
-                cmocka_unit_test(test_port_errors),
-                cmocka_unit_test(test_subnets),
-                cmocka_unit_test(test_hosts),
-                cmocka_unit_test(test_resolv),
+                cmocka_unit_test(test_ports), cmocka_unit_test(test_port_errors), cmocka_unit_test(test_subnets),
+                cmocka_unit_test(test_hosts), cmocka_unit_test(test_resolv),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
