@@ -100,7 +100,8 @@ int network_endpoint(struct db *db, const struct network *n, const char *contain
 /* The kernel's side, outside any transaction. Makes bridge, table and sysctls when missing; makes the veth pair with the peer in
  * netns_fd, addresses, routes, lo; adds the ports to the maps. */
 int network_attach(const struct network *n, const struct endpoint *e, int netns_fd, struct err *err);
-/* Removes the port elements at once; the veth dies with the namespace and is not waited for. */
+/* Removes the port elements at once; the veth dies with the namespace and is not waited for. With published ports this takes some
+ * 15 ms of waiting: the kernel keeps whoever closes an nf_tables socket until deleted elements are freed. 0.02 ms without. */
 int network_detach(const struct network *n, const struct endpoint *e, struct err *err);
 /* network_detach() for a container that lives on ("network disconnect"): also removes its interface, and waits for that, ~16 ms. */
 int network_unplug(const struct network *n, const struct endpoint *e, struct err *err);

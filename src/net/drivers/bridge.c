@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "net/bridge-internal.h"
+#include "net/conntrack-internal.h"
 #include "net/driver-internal.h"
 #include "net/firewall-internal.h"
 #include "net/forward-internal.h"
@@ -192,7 +193,10 @@ static int plug(struct job *j, struct err *err)
 {
         if (inside_set(j, err) < 0 || outside_set(j, err) < 0)
                 return -1;
-        return j->e->port_count ? firewall_publish(j->nft_fd, j->e, err) : 0;
+        if (j->e->port_count && firewall_publish(j->nft_fd, j->e, err) < 0)
+                return -1;
+        conntrack_forget_udp(j->nft_fd, j->e);
+        return 0;
 }
 
 static int bridge_attach(const struct network *n, const struct endpoint *e, int netns_fd, struct err *err)
@@ -232,7 +236,10 @@ static int bridge_detach(const struct network *n, const struct endpoint *e, stru
                 if (nl_commit(&b, NULL, NULL, err) < 0)
                         return -1;
         }
-        return e->port_count ? firewall_unpublish(j.nft_fd, e, err) : 0;
+        if (e->port_count && firewall_unpublish(j.nft_fd, e, err) < 0)
+                return -1;
+        conntrack_forget_udp(j.nft_fd, e);
+        return 0;
 }
 
 static int bridge_unplug(const struct network *n, const struct endpoint *e, struct err *err)

@@ -1,4 +1,6 @@
 /* What networks do to the kernel; needs root, runs in namespaces of its own. */
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -50,6 +52,47 @@ static void test_published(void **state)
         both(outside, HOST, 8080, "");
         both(-1, "127.0.0.1", 8080, "");
         box_stop(&b, &net);
+}
+
+/* A UDP socket outside that keeps its port, as a client does that never stops sending. */
+static int talk(void *data)
+{
+        int fd = *(int *)data;
+        char got[64] = "";
+        struct timeval wait = { .tv_usec = 700000 };
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+        if (send(fd, "?", 1, 0) < 0 || recv(fd, got, sizeof(got) - 1, 0) < 0)
+                return 0;
+        return got[0];
+}
+
+static int open_talk(void *data)
+{
+        struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(8085) };
+        inet_pton(AF_INET, HOST, &a.sin_addr);
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        return connect(fd, (void *)&a, sizeof(a)) < 0 ? -1 : fd;
+}
+
+static void test_udp_flows(void **state)
+{
+        static const char *const ports[] = { "8085:80/udp", NULL };
+        struct box a = { 0 }, b = { 0 };
+        int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(setns(outside, CLONE_NEWNET), 0);
+        int fd = open_talk(NULL);
+        assert_int_equal(setns(home, CLONE_NEWNET), 0);
+        close(home);
+        assert_true(fd >= 0);
+        assert_int_equal(talk(&fd), 0);
+        box_start(&a, &net, "aaaaaaaaaaaaaaaa", ports);
+        assert_int_equal(talk(&fd), 'a');
+        box_stop(&a, &net);
+        assert_int_equal(talk(&fd), 0);
+        box_start(&b, &net, "bbbbbbbbbbbbbbbb", ports);
+        assert_int_equal(talk(&fd), 'b');
+        box_stop(&b, &net);
+        close(fd);
 }
 
 /* Packets to 127/8 that come over a wire reach nothing, though the bridges have route_localnet. */
@@ -214,8 +257,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_connectivity), cmocka_unit_test(test_published),
-                cmocka_unit_test(test_martians),     cmocka_unit_test(test_isolation),
-                cmocka_unit_test(test_two_networks), cmocka_unit_test(test_many),
+                cmocka_unit_test(test_udp_flows),    cmocka_unit_test(test_martians),
+                cmocka_unit_test(test_isolation),    cmocka_unit_test(test_two_networks),
+                cmocka_unit_test(test_many),
         };
         if (geteuid() != 0)
                 return 77; /* Meson's "skipped" */
