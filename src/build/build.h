@@ -33,6 +33,7 @@ struct build_options {
         const char *seccomp_cache;
         void (*progress)(void *data, const char *line);        /* "Step 1/5 : FROM debian", " ---> Using cache", ... */
         int out_fd, err_fd;            /* output of RUN steps; -1: dropped */
+        const int *cancel_fd;          /* readable (signalfd, a client that left): the build stops, ERR_CONFLICT; NULL: none */
 };
 struct build_result { char *image_id; };
 int build_run(struct db *db, struct storage *st, const struct build_options *o, char **ret_image_id, struct err *err);

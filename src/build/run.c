@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include "base/fd.h"
 #include "base/path.h"
@@ -129,6 +130,18 @@ static int on_namespaces(void *data, pid_t pid, int netns_fd, struct err *err)
         return o->step_network(o->data, pid, netns_fd, err);
 }
 
+/* Its end, or the wish that the build ends; the caller then kills it. */
+static int wait_for(const struct build *b, const struct runtime_container *c, int *ret_status, struct err *err)
+{
+        struct pollfd p[2] = { { .fd = c->pidfd, .events = POLLIN }, { .fd = b->o->cancel_fd ? *b->o->cancel_fd : -1, .events = POLLIN } };
+        while (poll(p, 2, -1) < 0)
+                if (errno != EINTR)
+                        return err_sys(err, "wait for the step");
+        if (!p[0].revents && build_check_cancelled(b, err) < 0)
+                return -1;
+        return proc_wait(c->pid, ret_status, err);
+}
+
 static int run_container(struct step *s, const struct run *r, const struct oci_spec *spec, int *ret_status, struct err *err)
 {
         const struct build_options *o = s->b->o;
@@ -147,8 +160,10 @@ static int run_container(struct step *s, const struct run *r, const struct oci_s
         if (result < 0)
                 return -1;
         struct err ignored = ERR_INIT;
-        result = runtime_start(&c, err) < 0 ? -1 : proc_wait(c.pid, ret_status, err);
+        result = runtime_start(&c, err) < 0 ? -1 : wait_for(s->b, &c, ret_status, err);
         (void)runtime_remove(&c, &ignored);
+        if (result < 0)
+                (void)proc_wait(c.pid, ret_status, &ignored);
         return result;
 }
 

@@ -59,6 +59,8 @@ extern const struct executor executor_run, executor_copy, executor_workdir;
 int step_run(struct build *b, size_t stage, const struct instruction *in, struct err *err);
 /* Runs a stage from its FROM on, if it has not been. */
 int stage_run(struct build *b, size_t stage, struct err *err);
+/* -1 when the caller wants the build to stop. */
+int build_check_cancelled(const struct build *b, struct err *err);
 void build_say(const struct build *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Now, or SOURCE_DATE_EPOCH, in ns. */
 int64_t build_time(const struct build *b);

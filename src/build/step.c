@@ -1,5 +1,6 @@
 #include "build/step-internal.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include "base/str.h"
 #include "base/timefmt.h"
@@ -29,6 +30,12 @@ void build_say(const struct build *b, const char *fmt, ...)
 int64_t build_time(const struct build *b)
 {
         return b->o->source_date_epoch >= 0 ? b->o->source_date_epoch * INT64_C(1000000000) : time_now();
+}
+
+int build_check_cancelled(const struct build *b, struct err *err)
+{
+        struct pollfd p = { .fd = b->o->cancel_fd ? *b->o->cancel_fd : -1, .events = POLLIN };
+        return poll(&p, 1, 0) > 0 ? err_set(err, ERR_CONFLICT, "the build was cancelled") : 0;
 }
 
 static void step_done(struct step *s)
@@ -182,7 +189,7 @@ static int step_perform(struct step *s, struct err *err)
         char parent[DIGEST_SIZE], id[13];
         const struct executor *x = executors[s->in->kind];
         memcpy(parent, s->s->id, sizeof(parent));
-        if (step_change(s, err) < 0 || (x && x->prepare && x->prepare(s, err) < 0) || step_solve(s, parent, err) < 0)
+        if (build_check_cancelled(s->b, err) < 0 || step_change(s, err) < 0 || (x && x->prepare && x->prepare(s, err) < 0) || step_solve(s, parent, err) < 0)
                 return -1;
         build_say(s->b, " ---> %s", short_id(s->s->id, id));
         return 0;

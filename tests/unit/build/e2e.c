@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
@@ -65,9 +66,18 @@ static void make_base(struct e2e *e)
                 fail_msg("import: %s", err.msg);
 }
 
+static const struct db_schema *const schemas[] = { &image_schema, &build_schema, NULL };
+
+int e2e_reopen(struct e2e *e, struct err *err)
+{
+        _cleanup_free_ char *file = xasprintf("%s/db", e->dir);
+        db_forget(e->db);
+        e->db = NULL;
+        return db_open(file, schemas, &e->db, err);
+}
+
 int e2e_setup(void **state)
 {
-        static const struct db_schema *const schemas[] = { &image_schema, &build_schema, NULL };
         struct err err = ERR_INIT;
         struct e2e *e = xcalloc(1, sizeof(*e));
         *state = e;
@@ -127,7 +137,7 @@ int e2e_begin(void **state)
         e->pulls = e->prepared = e->done = 0;
         e->o = (struct build_options){ .context = TAKE_PTR(context), .source_date_epoch = -1, .pull_image = fail_pull, .step_prepare = prepare,
                                        .step_network = network, .step_done = done, .data = e, .progress = progress, .out_fd = e->out,
-                                       .err_fd = e->out };
+                                       .err_fd = e->out, .seccomp_cache = e->dir };
         return 0;
 }
 

@@ -18,6 +18,7 @@ struct e2e {
         struct storage *st;
         struct buf said;               /* progress lines of the last build */
         int out;                       /* output of its RUN steps, a file */
+        int cancel[2];
         unsigned pulls, prepared, done;
         struct build_options o;        /* defaults, altered by tests before e2e_build() */
 };
@@ -27,6 +28,9 @@ int e2e_teardown(void **state);
 /* Before each test: an empty context and default options. */
 int e2e_begin(void **state);
 int e2e_end(void **state);
+
+/* In a forked child: a database handle of its own. */
+int e2e_reopen(struct e2e *e, struct err *err);
 
 /* Files of the context. */
 void ctx_write(struct e2e *e, const char *path, const char *text);

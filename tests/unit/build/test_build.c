@@ -2,8 +2,12 @@
 #include "e2e.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #define NEED_ROOT(e) struct e2e *e = *state; if (!e->st) skip()
 
@@ -302,13 +306,8 @@ static void test_killed(void **state)
         struct err err = ERR_INIT;
         pid_t child = fork();
         if (child == 0) {
-                static const struct db_schema *const schemas[] = { &image_schema, &build_schema, NULL };
-                _cleanup_free_ char *file = xasprintf("%s/db", e->dir);
-                struct db *db = NULL;
-                db_forget(e->db);
-                if (db_open(file, schemas, &db, &err) < 0)
+                if (e2e_reopen(e, &err) < 0)
                         _exit(9);
-                e->db = db;
                 _cleanup_free_ char *id = e2e_build(e, "FROM base\nRUN touch /started; echo started; sleep 60\n", &err);
                 _exit(1);
         }
@@ -323,11 +322,65 @@ static void test_killed(void **state)
         /* Roots left would be counted by the tear-down. */
 }
 
+static void *cancel_later(void *data)
+{
+        struct e2e *e = data;
+        struct stat st;
+        for (int i = 0; i < 500 && (fstat(e->out, &st) < 0 || st.st_size == 0); i++)
+                usleep(20000);
+        assert_int_equal(write(e->cancel[1], "x", 1), 1);
+        return NULL;
+}
+
+static void test_cancelled(void **state)
+{
+        NEED_ROOT(e);
+        pthread_t thread;
+        time_t start = time(NULL);
+        assert_int_equal(pipe2(e->cancel, O_CLOEXEC), 0);
+        e->o.cancel_fd = &e->cancel[0];
+        assert_int_equal(pthread_create(&thread, NULL, cancel_later, e), 0);
+        e2e_bad(e, "FROM base\nRUN echo started; sleep 60\n", "Dockerfile:2: the build was cancelled");
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        e2e_bad(e, "FROM base\nENV a=b\n", "the build was cancelled");
+        assert_true(time(NULL) - start < 50);
+        mem_closep(&e->cancel[0]);
+        mem_closep(&e->cancel[1]);
+}
+
+/* Several builders of the same thing at once: each gets it, and nothing is left. */
+static void test_at_once(void **state)
+{
+        NEED_ROOT(e);
+        enum { BUILDERS = 4 };
+        pid_t children[BUILDERS];
+        ctx_write(e, "f", "x");
+        for (int i = 0; i < BUILDERS; i++) {
+                children[i] = fork();
+                if (children[i] != 0)
+                        continue;
+                struct err err = ERR_INIT;
+                if (e2e_reopen(e, &err) < 0)
+                        _exit(9);
+                _cleanup_free_ char *id = e2e_build(e, "FROM base\nRUN echo at-once > /x\nCOPY f /f\nENV a=b\nRUN cat /x /f\n", &err);
+                if (!id)
+                        print_error("%s\n", err.msg);
+                _exit(id ? 0 : 1);
+        }
+        for (int i = 0; i < BUILDERS; i++) {
+                int status = -1;
+                assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+                assert_int_equal(status, 0);
+        }
+        free(e2e_good(e, "FROM base\nRUN echo at-once > /x\nCOPY f /f\nENV a=b\nRUN cat /x /f\n"));
+        assert_int_equal(e2e_said(e, "Using cache"), 4);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, e2e_begin, e2e_end)
         const struct CMUnitTest tests[] = { T(test_first), T(test_cache), T(test_args), T(test_failures), T(test_stages), T(test_onbuild),
                                             T(test_configuration), T(test_nothing_to_do), T(test_reproducible), T(test_lost_layer), T(test_prune),
-                                            T(test_killed) };
+                                            T(test_killed), T(test_cancelled), T(test_at_once) };
         return cmocka_run_group_tests(tests, e2e_setup, e2e_teardown);
 }
