@@ -1,4 +1,5 @@
-/* Build arguments: what ARG declares in a stage, what --build-arg gives, and what is predefined (proxies, platforms). */
+/* Build arguments: what ARG declares in a stage, what --build-arg gives, and what is predefined (proxies,
+ * platforms). */
 #ifndef TARE_BUILD_ARGS_INTERNAL_H
 #define TARE_BUILD_ARGS_INTERNAL_H
 
@@ -7,10 +8,10 @@
 #include "oci/platform.h"
 
 struct arg_scope {
-        char *const *given;            /* --build-arg "K=V"; a bare "K" gives nothing */
-        char *const *global;           /* ARGs before the first FROM with their values, and the platforms' */
-        char **declared;               /* "K=V" of this stage, in order; those without a value are not here */
-        char ***used;                  /* names of `given` that an ARG has asked for, over all stages */
+        char *const *given; /* --build-arg "K=V"; a bare "K" gives nothing */
+        char *const *global; /* ARGs before the first FROM with their values, and the platforms' */
+        char **declared; /* "K=V" of this stage, in order; those without a value are not here */
+        char ***used; /* names of `given` that an ARG has asked for, over all stages */
 };
 void arg_scope_done(struct arg_scope *s);
 /* value NULL: ARG without a default. */

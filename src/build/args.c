@@ -2,8 +2,8 @@
 
 #include "base/str.h"
 
-static const char *const proxies[] = { "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy",
-                                       "NO_PROXY",   "no_proxy",   "ALL_PROXY",   "all_proxy" };
+static const char *const proxies[] = { "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY",
+                                       "ftp_proxy",  "NO_PROXY",   "no_proxy",    "ALL_PROXY",   "all_proxy" };
 
 void arg_scope_done(struct arg_scope *s)
 {
@@ -43,7 +43,7 @@ static bool env_has(char *const *env, const char *assignment)
 char **arg_environment(const struct arg_scope *s, char *const *env)
 {
         char **all = s ? strv_dup(s->declared) : NULL;
-        STRV_FOREACH(e, env)
+        STRV_FOREACH (e, env)
                 strv_env_set(&all, *e);
         return all;
 }
@@ -51,7 +51,7 @@ char **arg_environment(const struct arg_scope *s, char *const *env)
 char **arg_run_environment(const struct arg_scope *s, char *const *env)
 {
         char **seen = NULL;
-        STRV_FOREACH(a, s->declared)
+        STRV_FOREACH (a, s->declared)
                 if (!env_has(env, *a))
                         strv_push(&seen, *a);
         strv_sort(seen);
@@ -61,8 +61,9 @@ char **arg_run_environment(const struct arg_scope *s, char *const *env)
 char **arg_proxies(const struct arg_scope *s, char *const *env)
 {
         char **seen = NULL;
-        STRV_FOREACH(g, s->given)
-                if (arg_is_predefined(*g, strcspn(*g, "=")) && strchr(*g, '=') && !env_has(env, *g) && !env_has(s->declared, *g))
+        STRV_FOREACH (g, s->given)
+                if (arg_is_predefined(*g, strcspn(*g, "=")) && strchr(*g, '=') && !env_has(env, *g) &&
+                    !env_has(s->declared, *g))
                         strv_env_set(&seen, *g);
         return seen;
 }

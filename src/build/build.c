@@ -89,7 +89,7 @@ static int run_triggers(struct build *b, size_t stage, struct err *err)
                 return 0;
         state_identify(&b->states[stage]);
         build_say(b, "# Executing %zu build trigger%s", strv_len(triggers), strv_len(triggers) == 1 ? "" : "s");
-        STRV_FOREACH(t, triggers)
+        STRV_FOREACH (t, triggers)
                 if (run_trigger(b, stage, *t, err) < 0)
                         return -1;
         return 0;
@@ -132,7 +132,7 @@ static int run_labels(struct build *b, struct err *err)
         _cleanup_(instruction_done) struct instruction in = { .kind = INSTR_LABEL, .line = 0 };
         if (!b->o->labels)
                 return 0;
-        STRV_FOREACH(l, b->o->labels) {
+        STRV_FOREACH (l, b->o->labels) {
                 size_t len = strcspn(*l, "=");
                 if (!len)
                         return err_set(err, ERR_INVALID, "--label %s: names can not be blank", *l);
@@ -180,7 +180,10 @@ static int record_image(struct build *b, const struct reference *name, char **re
         }
         if (state_ensure(s, b->st, err) < 0)
                 return -1;
-        const struct image_make make = { .config = &s->config, .layers = s->layers, .layer_count = s->layer_count, .name = name,
+        const struct image_make make = { .config = &s->config,
+                                         .layers = s->layers,
+                                         .layer_count = s->layer_count,
+                                         .name = name,
                                          .parent = s->base };
         if (image_make(b->db, b->st, &make, &image, err) < 0)
                 return -1;
@@ -218,7 +221,7 @@ static int make_image(struct build *b, const struct reference *names, size_t cou
 static void warn_unused(const struct build *b)
 {
         _cleanup_strv_ char **unused = NULL;
-        STRV_FOREACH(g, b->o->build_args) {
+        STRV_FOREACH (g, b->o->build_args) {
                 size_t len = strcspn(*g, "=");
                 _cleanup_free_ char *name = xstrndup(*g, len);
                 if (!strv_has(b->used_args, name) && !arg_is_predefined(name, len))
@@ -236,11 +239,14 @@ static int prepare(struct build *b, struct err *err)
         const struct build_options *o = b->o;
         platform_host(&b->host);
         platform_copy(o->platform ? o->platform : &b->host, &b->target);
-        if (context_open(o, &b->ctx, err) < 0 || dockerfile_parse(b->ctx.text.data ? b->ctx.text.data : "", b->ctx.text.len, b->ctx.name,
-                                                                  &b->file, err) < 0)
+        if (context_open(o, &b->ctx, err) < 0 ||
+            dockerfile_parse(b->ctx.text.data ? b->ctx.text.data : "", b->ctx.text.len, b->ctx.name, &b->file, err) < 0)
                 return -1;
         _cleanup_strv_ char **platforms = arg_platforms(&b->target, &b->host);
-        const struct plan_request r = { .name = b->ctx.name, .build_args = o->build_args, .platforms = platforms, .target = o->target,
+        const struct plan_request r = { .name = b->ctx.name,
+                                        .build_args = o->build_args,
+                                        .platforms = platforms,
+                                        .target = o->target,
                                         .used_args = &b->used_args };
         if (plan_make(&b->file, &r, &b->plan, err) < 0)
                 return -1;
@@ -265,7 +271,9 @@ static int build_all(struct build *b, const struct reference *names, size_t coun
 
 int build_run(struct db *db, struct storage *st, const struct build_options *o, char **ret_image_id, struct err *err)
 {
-        _cleanup_(build_done) struct build b = { .db = db, .st = st, .o = o, .ctx = { .root_fd = -1 }, .work = WORKSPACE_INIT };
+        _cleanup_(build_done) struct build b = {
+                .db = db, .st = st, .o = o, .ctx = { .root_fd = -1 }, .work = WORKSPACE_INIT
+        };
         struct reference *names = NULL;
         size_t count = 0;
         if (parse_tags(o, &names, &count, err) < 0)

@@ -5,7 +5,8 @@
 #include "build/build.h"
 
 static const char *const steps[] = {
-        "CREATE TABLE build_step (key TEXT PRIMARY KEY, config TEXT NOT NULL, layer TEXT, media_type TEXT, size INTEGER, chain TEXT,"
+        "CREATE TABLE build_step (key TEXT PRIMARY KEY, config TEXT NOT NULL, layer TEXT, media_type TEXT, size "
+        "INTEGER, chain TEXT,"
         " image TEXT, used INTEGER NOT NULL) WITHOUT ROWID;",
         NULL,
 };
@@ -19,7 +20,10 @@ void cache_entry_done(struct cache_entry *e)
         *e = (struct cache_entry){ 0 };
 }
 
-struct cache_key *cache_key_new(void) { return (struct cache_key *)digest_new(); }
+struct cache_key *cache_key_new(void)
+{
+        return (struct cache_key *)digest_new();
+}
 
 void cache_key_add(struct cache_key *k, const char *part)
 {
@@ -33,7 +37,7 @@ void cache_key_add_list(struct cache_key *k, char *const *parts)
 {
         _cleanup_free_ char *count = xasprintf("%zu", strv_len(parts));
         cache_key_add(k, count);
-        STRV_FOREACH(p, parts)
+        STRV_FOREACH (p, parts)
                 cache_key_add(k, *p);
 }
 
@@ -46,7 +50,8 @@ void cache_key_final(struct cache_key *k, char ret_key[DIGEST_SIZE])
 static int read_row(struct db *db, const char *key, struct cache_entry *ret, struct err *err)
 {
         _cleanup_stmt_ struct db_stmt *q = NULL;
-        if (db_query(db, &q, err, "SELECT config, layer, media_type, size, chain FROM build_step WHERE key = ?", "s", key) < 0)
+        if (db_query(db, &q, err, "SELECT config, layer, media_type, size, chain FROM build_step WHERE key = ?", "s",
+                     key) < 0)
                 return -1;
         int found = db_step(q, err);
         if (found <= 0)
@@ -79,8 +84,10 @@ int cache_find(struct db *db, struct storage *st, const char *key, struct cache_
 int cache_store(struct db *db, const char *key, const struct cache_entry *e, struct err *err)
 {
         return db_exec(db, NULL, err,
-                       "INSERT OR REPLACE INTO build_step (key, config, layer, media_type, size, chain, used) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                       "ssssisi", key, e->config, e->layer.digest, e->layer.media_type, (int64_t)e->layer.size, e->chain, time_now());
+                       "INSERT OR REPLACE INTO build_step (key, config, layer, media_type, size, chain, used) VALUES "
+                       "(?, ?, ?, ?, ?, ?, ?)",
+                       "ssssisi", key, e->config, e->layer.digest, e->layer.media_type, (int64_t)e->layer.size,
+                       e->chain, time_now());
 }
 
 int cache_mark(struct db *db, char *const *keys, const char *image_id, struct err *err)
@@ -91,8 +98,9 @@ int cache_mark(struct db *db, char *const *keys, const char *image_id, struct er
         if (db_begin(db, false, err) < 0)
                 return -1;
         _cleanup_rollback_ struct db *open_tx = db;
-        STRV_FOREACH(k, keys)
-                if (db_exec(db, NULL, err, "UPDATE build_step SET image = ?, used = ? WHERE key = ?", "sis", image_id, now, *k) < 0)
+        STRV_FOREACH (k, keys)
+                if (db_exec(db, NULL, err, "UPDATE build_step SET image = ?, used = ? WHERE key = ?", "sis", image_id,
+                            now, *k) < 0)
                         return -1;
         if (db_commit(db, err) < 0)
                 return -1;
@@ -145,7 +153,7 @@ int build_prune(struct db *db, bool all, unsigned *ret_count, struct err *err)
         unsigned count = 0;
         if (!all && images_of_steps(db, &images, err) < 0)
                 return -1;
-        STRV_FOREACH(id, images)
+        STRV_FOREACH (id, images)
                 if (forget_image(db, *id, &count, err) < 0)
                         return -1;
         if (forget_where(db, all, &count, err) < 0)

@@ -8,9 +8,9 @@
 #include "build/ignore.h"
 
 struct context {
-        int root_fd;                   /* -1: none */
-        struct ignore *ignore;         /* NULL: nothing is ignored */
-        char *name;                    /* of the Dockerfile in errors */
+        int root_fd; /* -1: none */
+        struct ignore *ignore; /* NULL: nothing is ignored */
+        char *name; /* of the Dockerfile in errors */
         struct buf text;
 };
 int context_open(const struct build_options *o, struct context *ret, struct err *err);

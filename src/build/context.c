@@ -39,7 +39,8 @@ static int read_dockerfile(const struct build_options *o, struct context *c, str
                 return buf_adds(&c->text, o->dockerfile_text, err);
         if (!o->dockerfile && c->root_fd < 0)
                 return err_set(err, ERR_INVALID, "neither a context nor a Dockerfile was given");
-        int found = o->dockerfile ? read_regular(AT_FDCWD, o->dockerfile, &c->text, err) : read_regular(c->root_fd, "Dockerfile", &c->text, err);
+        int found = o->dockerfile ? read_regular(AT_FDCWD, o->dockerfile, &c->text, err)
+                                  : read_regular(c->root_fd, "Dockerfile", &c->text, err);
         if (found == 0 && !o->dockerfile)
                 found = read_regular(c->root_fd, "dockerfile", &c->text, err);
         if (found < 0)

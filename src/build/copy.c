@@ -44,7 +44,8 @@ static int refuse(const struct step *s, const char *flag, const char *why, struc
 {
         if (!instruction_flag_bool(s->in, flag))
                 return 0;
-        return err_set(err, ERR_UNSUPPORTED, "%s --%s is not supported: %s", instruction_def(s->in->kind)->name, flag, why);
+        return err_set(err, ERR_UNSUPPORTED, "%s --%s is not supported: %s", instruction_def(s->in->kind)->name, flag,
+                       why);
 }
 
 static int read_mode(const struct step *s, struct copy *c, struct err *err)
@@ -59,7 +60,9 @@ static int read_mode(const struct step *s, struct copy *c, struct err *err)
         char *end;
         unsigned long mode = str_only(text, "01234567") ? strtoul(text, &end, 8) : 010000;
         if (mode > 07777 || strlen(text) > 6)
-                return err_set(err, ERR_INVALID, "invalid chmod parameter: '%s'. it should be octal string and between 0 and 07777", text);
+                return err_set(err, ERR_INVALID,
+                               "invalid chmod parameter: '%s'. it should be octal string and between 0 and 07777",
+                               text);
         c->mode = (int64_t)mode;
         return 0;
 }
@@ -67,7 +70,7 @@ static int read_mode(const struct step *s, struct copy *c, struct err *err)
 static int read_exclude(const struct step *s, struct copy *c, struct err *err)
 {
         _cleanup_strv_ char **patterns = NULL;
-        STRV_FOREACH(f, s->in->flags) {
+        STRV_FOREACH (f, s->in->flags) {
                 const char *value = str_after(*f, "--exclude=");
                 char *pattern = NULL;
                 if (value && expand(s, value, &pattern, err) < 0)
@@ -85,12 +88,14 @@ static int read_flags(const struct step *s, struct copy *c, struct err *err)
 {
         const char *chown = instruction_flag(s->in, "chown"), *unpack = instruction_flag(s->in, "unpack");
         const char *from = instruction_flag(s->in, "from");
-        if (refuse(s, "checksum", "it is for URLs only", err) < 0 || refuse(s, "keep-git-dir", "it is for git repositories only", err) < 0 ||
+        if (refuse(s, "checksum", "it is for URLs only", err) < 0 ||
+            refuse(s, "keep-git-dir", "it is for git repositories only", err) < 0 ||
             refuse(s, "parents", "name the directories in the destination", err) < 0)
                 return -1;
         if (from && strchr(from, '$'))
-                return err_set(err, ERR_UNSUPPORTED, "variable expansion is not supported for --from, define a new stage with FROM using ARG "
-                                                     "from global scope as a workaround");
+                return err_set(err, ERR_UNSUPPORTED,
+                               "variable expansion is not supported for --from, define a new stage with FROM using ARG "
+                               "from global scope as a workaround");
         c->unpack = c->add && (!unpack || !str_eq(unpack, "false"));
         if (chown && expand(s, chown, &c->chown, err) < 0)
                 return -1;
@@ -110,7 +115,9 @@ static bool is_remote(const char *word)
 
 static int heredoc_text(const struct step *s, const struct heredoc *h, char **ret, struct err *err)
 {
-        const struct expand_options o = { .escape = s->b->escape, .env = s->env, .keep_quotes = true, .keep_escapes = true };
+        const struct expand_options o = {
+                .escape = s->b->escape, .env = s->env, .keep_quotes = true, .keep_escapes = true
+        };
         if (h->expand)
                 return expand_text(h->text, &o, ret, err);
         *ret = xstrdup(h->text);
@@ -126,7 +133,8 @@ static int read_source(const struct step *s, struct copy *c, const char *word, s
         if (here ? heredoc_text(s, &s->in->heredocs[(*heredoc)++], &text, err) < 0 : expand(s, word, &path, err) < 0)
                 return -1;
         if (c->add && !here && is_remote(path))
-                return err_set(err, ERR_UNSUPPORTED, "ADD of the URL %s is not supported: fetch it in a RUN step or before the build", path);
+                return err_set(err, ERR_UNSUPPORTED,
+                               "ADD of the URL %s is not supported: fetch it in a RUN step or before the build", path);
         if (!*path)
                 return err_set(err, ERR_INVALID, "an empty source");
         c->is_text = xreallocarray(c->is_text, n + 1, sizeof(bool));
@@ -154,9 +162,10 @@ static void canonical(struct step *s, const struct copy *c)
 {
         strv_push(&s->canonical, c->dest);
         strv_push(&s->canonical, c->dest_is_dir ? "dir" : "");
-        strv_push_take(&s->canonical, c->chown ? xasprintf("chown=%s", c->chown) : xstrdup(c->from_context ? "root" : "keep"));
+        strv_push_take(&s->canonical,
+                       c->chown ? xasprintf("chown=%s", c->chown) : xstrdup(c->from_context ? "root" : "keep"));
         strv_push_take(&s->canonical, xasprintf("mode=%lld unpack=%d", (long long)c->mode, c->unpack));
-        STRV_FOREACH(f, s->in->flags)
+        STRV_FOREACH (f, s->in->flags)
                 if (str_starts(*f, "--exclude="))
                         strv_push(&s->canonical, *f);
         strv_push(&s->canonical, "sources");
@@ -219,8 +228,9 @@ static int copy_look(struct step *s, struct err *err)
         const char *slash = c->dest_is_dir && !str_eq(c->dest, "/") ? "/" : "";
         _cleanup_strv_ char **shell = exec_shell(&s->s->config.exec);
         _cleanup_free_ char *words = strv_join(shell, " ");
-        s->created_by = xasprintf("%s #(nop) %s %s%s%s%s in %s%s ", words, instruction_def(s->in->kind)->name, c->chown ? "--chown=" : "",
-                                  c->chown ? c->chown : "", c->chown ? " " : "", digest, c->dest, slash);
+        s->created_by = xasprintf("%s #(nop) %s %s%s%s%s in %s%s ", words, instruction_def(s->in->kind)->name,
+                                  c->chown ? "--chown=" : "", c->chown ? c->chown : "", c->chown ? " " : "", digest,
+                                  c->dest, slash);
         return 0;
 }
 
@@ -245,6 +255,11 @@ static int copy_execute(struct step *s, struct err *err)
         return copy_place(s, c, err) < 0 ? -1 : copy_check(s, c, err);
 }
 
-static void copy_done(struct step *s) { copy_free(s->own); }
+static void copy_done(struct step *s)
+{
+        copy_free(s->own);
+}
 
-const struct executor executor_copy = { .prepare = copy_prepare, .digest = copy_look, .execute = copy_execute, .done = copy_done };
+const struct executor executor_copy = {
+        .prepare = copy_prepare, .digest = copy_look, .execute = copy_execute, .done = copy_done
+};

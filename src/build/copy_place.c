@@ -13,12 +13,17 @@
 struct placing {
         const struct copy *c;
         const struct ignore *ignore;
-        int from, to;                  /* roots */
-        int64_t uid, gid;              /* -1: keep */
+        int from, to; /* roots */
+        int64_t uid, gid; /* -1: keep */
 };
 
-/* A directory on the way. It is made when the first thing below it is, for a directory that .dockerignore leaves out may hold exceptions. */
-struct frame { const struct frame *up; const char *from, *to; bool left_out; };
+/* A directory on the way. It is made when the first thing below it is, for a directory that .dockerignore leaves out
+ * may hold exceptions. */
+struct frame {
+        const struct frame *up;
+        const char *from, *to;
+        bool left_out;
+};
 
 static int stat_in(int root, const char *path, bool follow, struct stat *st, struct err *err)
 {
@@ -82,7 +87,8 @@ static int place_file(const struct placing *p, const char *from, const char *to,
 
 static int place_below(const struct placing *p, const struct frame *f, struct err *err);
 
-static int place_dir(const struct placing *p, const struct frame *f, const struct stat *st, bool left_out, struct err *err)
+static int place_dir(const struct placing *p, const struct frame *f, const struct stat *st, bool left_out,
+                     struct err *err)
 {
         struct stat there;
         int r = stat_in(p->to, f->to, true, &there, err);
@@ -101,7 +107,8 @@ static int place_dir(const struct placing *p, const struct frame *f, const struc
         return left_out ? 0 : dir_attributes(p, f, st, err);
 }
 
-static int place_entry(const struct placing *p, const struct frame *up, const char *base, const char *name, struct err *err)
+static int place_entry(const struct placing *p, const struct frame *up, const char *base, const char *name,
+                       struct err *err)
 {
         _cleanup_free_ char *from = xasprintf("%s/%s", str_eq(up->from, "/") ? "" : up->from, name);
         _cleanup_free_ char *to = xasprintf("%s/%s", str_eq(up->to, "/") ? "" : up->to, name);
@@ -113,7 +120,7 @@ static int place_entry(const struct placing *p, const struct frame *up, const ch
         if (r < 0)
                 return -1;
         if (r == 0) {
-                err_clear(err);        /* removed meanwhile; the digest will tell */
+                err_clear(err); /* removed meanwhile; the digest will tell */
                 return 0;
         }
         bool left_out = copy_filtered(&filter, from, S_ISDIR(st.st_mode), &prunes);
@@ -150,7 +157,7 @@ static int place_below(const struct placing *p, const struct frame *f, struct er
         _cleanup_strv_ char **names = NULL;
         if (list_names(p->from, f->from, &names, err) < 0)
                 return -1;
-        STRV_FOREACH(n, names)
+        STRV_FOREACH (n, names)
                 if (place_entry(p, f, frame_base(f), *n, err) < 0)
                         return -1;
         return 0;
@@ -193,20 +200,25 @@ static int place_archive(const struct placing *p, const struct copy_item *item, 
         _cleanup_close_ int fd = path_open_in(p->from, item->path, O_RDONLY, 0, err);
         if (fd < 0)
                 return -1;
-        const struct tree_read r = { .root_fd = p->to, .path = p->c->dest, .keep_owner = !p->c->chown, .uid = (uint32_t)p->uid,
-                                     .gid = (uint32_t)p->gid, .compression = COMPRESSION_UNKNOWN };
+        const struct tree_read r = { .root_fd = p->to,
+                                     .path = p->c->dest,
+                                     .keep_owner = !p->c->chown,
+                                     .uid = (uint32_t)p->uid,
+                                     .gid = (uint32_t)p->gid,
+                                     .compression = COMPRESSION_UNKNOWN };
         return tree_from_tar(&r, fd, err) < 0 ? err_add(err, "unpack %s", item->name) : 0;
 }
 
-/* The file's own path in the root: below the destination when that is a directory, or stands for one. A link at its end is followed,
- * inside the root. */
+/* The file's own path in the root: below the destination when that is a directory, or stands for one. A link at its
+ * end is followed, inside the root. */
 static int target_of(const struct placing *p, const struct copy_item *item, char **ret, struct err *err)
 {
         struct stat st;
         struct err why = ERR_INIT;
         int there = stat_in(p->to, p->c->dest, true, &st, &why);
-        _cleanup_free_ char *path = p->c->dest_is_dir || (there > 0 && S_ISDIR(st.st_mode)) ? path_join(p->c->dest, item->name)
-                                                                                           : xstrdup(p->c->dest);
+        _cleanup_free_ char *path = p->c->dest_is_dir || (there > 0 && S_ISDIR(st.st_mode))
+                                            ? path_join(p->c->dest, item->name)
+                                            : xstrdup(p->c->dest);
         _cleanup_free_ char *parent = xstrndup(path, (size_t)(path_name(path) - path));
         if (make_parents(p, parent, err) < 0)
                 return -1;
@@ -230,14 +242,17 @@ static int place_item(const struct placing *p, const struct copy_item *item, str
         return item->text ? place_text(p, to, item->text, err) : place_file(p, item->path, to, err);
 }
 
-int copy_tree_filtered(int from_root, const char *from, const struct ignore *ignore, int to_root, const char *to, int64_t owner, struct err *err)
+int copy_tree_filtered(int from_root, const char *from, const struct ignore *ignore, int to_root, const char *to,
+                       int64_t owner, struct err *err)
 {
         const struct copy c = { .mode = -1 };
-        const struct placing p = { .c = &c, .ignore = ignore, .from = from_root, .to = to_root, .uid = owner, .gid = owner };
+        const struct placing p = {
+                .c = &c, .ignore = ignore, .from = from_root, .to = to_root, .uid = owner, .gid = owner
+        };
         struct stat st;
         int r = stat_in(from_root, from, true, &st, err);
         if (r <= 0)
-                return -1;             /* not being there is an error already set */
+                return -1; /* not being there is an error already set */
         if (!ignore || !S_ISDIR(st.st_mode))
                 return tree_copy(from_root, from, to_root, to, owner, owner, -1, err);
         const struct frame top = { .from = from, .to = to };

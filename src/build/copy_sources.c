@@ -63,13 +63,21 @@ bool copy_filtered(const struct copy_filter *f, const char *path, bool is_dir, b
         rest = rest ? rest + strspn(rest, "/") : "";
         bool ignored = f->ignore && *whole && ignore_matches(f->ignore, whole);
         bool excluded = f->exclude && *rest && ignore_matches(f->exclude, rest);
-        *ret_prunes = is_dir && ((ignored && ignore_prunes(f->ignore, whole)) || (excluded && ignore_prunes(f->exclude, rest)));
+        *ret_prunes = is_dir &&
+                      ((ignored && ignore_prunes(f->ignore, whole)) || (excluded && ignore_prunes(f->exclude, rest)));
         return ignored || excluded;
 }
 
 /* --- finding --- */
 
-struct finding { struct step *s; struct copy *c; const struct ignore *ignore; int root; bool wild; size_t found; };
+struct finding {
+        struct step *s;
+        struct copy *c;
+        const struct ignore *ignore;
+        int root;
+        bool wild;
+        size_t found;
+};
 
 static struct copy_item *item_new(struct copy *c)
 {
@@ -130,7 +138,7 @@ static int find_below(struct finding *f, const char *dir, char *const *parts, st
         if (pattern_compile(*parts, &pattern, err) < 0)
                 return -1;
         _cleanup_strv_ char **names = names_in(f->root, *dir ? dir : "/");
-        STRV_FOREACH(n, names) {
+        STRV_FOREACH (n, names) {
                 if (!pattern_try(pattern, *n).whole)
                         continue;
                 _cleanup_free_ char *path = xasprintf("%s/%s", dir, *n);
@@ -153,7 +161,8 @@ static int find_word(struct finding *f, const char *word, struct err *err)
         if (f->found)
                 return 0;
         if (f->wild)
-                return err_set(err, ERR_NOT_FOUND, "%s failed: no source files were specified: nothing matches %s", name, word);
+                return err_set(err, ERR_NOT_FOUND, "%s failed: no source files were specified: nothing matches %s",
+                               name, word);
         return err_set(err, ERR_NOT_FOUND, "%s failed: file not found in %s: stat %s: file does not exist", name,
                        f->c->from_context ? "build context or excluded by .dockerignore" : f->c->from.name, word);
 }
@@ -178,7 +187,9 @@ int copy_resolve(struct step *s, struct copy *c, struct err *err)
                         return -1;
         }
         if (c->item_count > 1 && !c->dest_is_dir)
-                return err_set(err, ERR_INVALID, "When using %s with more than one source file, the destination must be a directory and end with a /",
+                return err_set(err, ERR_INVALID,
+                               "When using %s with more than one source file, the destination must be a directory and "
+                               "end with a /",
                                instruction_def(s->in->kind)->name);
         return 0;
 }
@@ -193,7 +204,8 @@ bool copy_digest_excluded(void *data, const char *path, bool is_dir)
         return copy_filtered(f, whole, is_dir, &prunes) && (!is_dir || prunes);
 }
 
-static int item_digest(const struct copy *c, const struct copy_item *item, const struct ignore *ignore, char ret[DIGEST_SIZE], struct err *err)
+static int item_digest(const struct copy *c, const struct copy_item *item, const struct ignore *ignore,
+                       char ret[DIGEST_SIZE], struct err *err)
 {
         if (item->text) {
                 digest_of(item->text, strlen(item->text), ret);

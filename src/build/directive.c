@@ -3,7 +3,9 @@
 #include <ctype.h>
 #include "base/str.h"
 
-struct directive { char *key, *value; };
+struct directive {
+        char *key, *value;
+};
 static void directive_done(struct directive *d)
 {
         free(d->key);
@@ -34,7 +36,9 @@ static bool directive_parse(struct slice s, struct directive *ret)
         return true;
 }
 
-struct seen { bool escape, syntax, check; };
+struct seen {
+        bool escape, syntax, check;
+};
 
 static int seen_once(bool *seen, const char *key, struct err *err)
 {

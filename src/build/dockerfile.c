@@ -59,8 +59,10 @@ static int parse_instructions(struct line_reader *r, struct dockerfile *d, const
                         return 0;
                 _cleanup_(instruction_done) struct instruction in = { 0 };
                 if (d->count == INSTRUCTIONS_MAX)
-                        return err_set(err, ERR_TOO_LARGE, "%s:%u: more than %d instructions", name, line, INSTRUCTIONS_MAX);
-                if (instruction_parse(text, line, r->escape, &in, err) < 0 || (takes_heredocs(&in) && read_heredocs(r, &in, err) < 0))
+                        return err_set(err, ERR_TOO_LARGE, "%s:%u: more than %d instructions", name, line,
+                                       INSTRUCTIONS_MAX);
+                if (instruction_parse(text, line, r->escape, &in, err) < 0 ||
+                    (takes_heredocs(&in) && read_heredocs(r, &in, err) < 0))
                         return err_add(err, "%s:%u", name, line);
                 if ((d->count & (d->count - 1)) == 0)
                         d->list = xreallocarray(d->list, d->count ? d->count * 2 : 1, sizeof(*d->list));

@@ -16,11 +16,17 @@ struct lexer {
 /* Where expanded text goes: one string, or words split at the blanks that no quote protects. */
 struct sink {
         struct buf word;
-        char ***words;                 /* NULL: one string */
-        bool begun;                    /* quotes make a word of nothing */
+        char ***words; /* NULL: one string */
+        bool begun; /* quotes make a word of nothing */
 };
-static void sink_done(struct sink *s) { buf_done(&s->word); }
-#define SINK_INIT(w) { .word = BUF_INIT(EXPAND_MAX), .words = (w) }
+static void sink_done(struct sink *s)
+{
+        buf_done(&s->word);
+}
+#define SINK_INIT(w)                                                                                                   \
+        {                                                                                                              \
+                .word = BUF_INIT(EXPAND_MAX), .words = (w)                                                             \
+        }
 
 static void sink_end_word(struct sink *s)
 {
@@ -49,7 +55,10 @@ static int sink_raw(struct sink *s, char c, struct err *err)
 
 static int lex_until(struct lexer *l, char stop, bool keep_escapes, struct sink *out, struct err *err);
 
-static bool name_char(char c) { return isalnum((unsigned char)c) || c == '_'; }
+static bool name_char(char c)
+{
+        return isalnum((unsigned char)c) || c == '_';
+}
 
 /* A name, a positional number, or one of the shell's special parameters; empty when none stands here. */
 static char *lex_name(struct lexer *l)
@@ -105,7 +114,8 @@ static char *lex_modifier(struct lexer *l, const char *name, const char *value, 
         char op = *l->p;
         bool pattern = op == '#' || op == '%';
         if (!op || !strchr("-+?#%", op) || (pattern && null_is_unset)) {
-                err_set(err, ERR_INVALID, "unsupported modifier (%s%c) in substitution", null_is_unset ? ":" : "", op ? op : ' ');
+                err_set(err, ERR_INVALID, "unsupported modifier (%s%c) in substitution", null_is_unset ? ":" : "",
+                        op ? op : ' ');
                 return NULL;
         }
         l->p++;
@@ -188,7 +198,8 @@ static int lex_single(struct lexer *l, struct sink *out, struct err *err)
                 return -1;
         for (l->p++; *l->p != '\''; l->p++) {
                 if (!*l->p)
-                        return err_set(err, ERR_INVALID, "unexpected end of statement while looking for matching single-quote");
+                        return err_set(err, ERR_INVALID,
+                                       "unexpected end of statement while looking for matching single-quote");
                 if (sink_raw(out, *l->p, err) < 0)
                         return -1;
         }
@@ -220,7 +231,8 @@ static int lex_double(struct lexer *l, bool keep_escapes, struct sink *out, stru
         l->p++;
         while (*l->p != '"') {
                 if (!*l->p)
-                        return err_set(err, ERR_INVALID, "unexpected end of statement while looking for matching double-quote");
+                        return err_set(err, ERR_INVALID,
+                                       "unexpected end of statement while looking for matching double-quote");
                 int r = *l->p == '$'            ? sink_dollar(l, out, true, err)
                         : *l->p == l->o->escape ? lex_double_escape(l, keep_escapes, out, err)
                                                 : sink_raw(out, *l->p++, err);
@@ -245,8 +257,9 @@ static int lex_until(struct lexer *l, char stop, bool keep_escapes, struct sink 
         for (;;) {
                 int r;
                 if (!*l->p && stop)
-                        return stop == '}' ? err_set(err, ERR_INVALID, "syntax error: missing '}'")
-                                           : err_set(err, ERR_INVALID, "syntax error: missing '%c' in substitution", stop);
+                        return stop == '}'
+                                       ? err_set(err, ERR_INVALID, "syntax error: missing '}'")
+                                       : err_set(err, ERR_INVALID, "syntax error: missing '%c' in substitution", stop);
                 if (!*l->p)
                         return 0;
                 if (stop && *l->p == stop) {

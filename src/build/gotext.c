@@ -5,7 +5,10 @@
 
 static void add_quoted(struct buf *b, const char *s)
 {
-        static const struct { char c; const char *text; } named[] = {
+        static const struct {
+                char c;
+                const char *text;
+        } named[] = {
                 { '"', "\\\"" }, { '\\', "\\\\" }, { '\a', "\\a" }, { '\b', "\\b" }, { '\f', "\\f" },
                 { '\n', "\\n" }, { '\r', "\\r" },  { '\t', "\\t" }, { '\v', "\\v" },
         };
@@ -39,7 +42,7 @@ char *go_quote_list(char *const *v)
         _cleanup_buf_ struct buf b = BUF_INIT(0);
         struct err ignored = ERR_INIT;
         (void)buf_addc(&b, '[', &ignored);
-        STRV_FOREACH(s, v) {
+        STRV_FOREACH (s, v) {
                 if (s != v)
                         (void)buf_addc(&b, ' ', &ignored);
                 add_quoted(&b, *s);

@@ -1,7 +1,8 @@
-/* What an instruction does to a configuration: one function a file under handlers/, the table of them in handlers/table.c.
+/* What an instruction does to a configuration: one function a file under handlers/, the table of them in
+ * handlers/table.c.
  *
- * A change function expands its words, alters exec and leaves in `comment` what docker's history says of it. RUN, COPY and ADD change
- * files and are in step-internal.h's table of executors; WORKDIR is in both. */
+ * A change function expands its words, alters exec and leaves in `comment` what docker's history says of it. RUN,
+ * COPY and ADD change files and are in step-internal.h's table of executors; WORKDIR is in both. */
 #ifndef TARE_BUILD_HANDLERS_INTERNAL_H
 #define TARE_BUILD_HANDLERS_INTERNAL_H
 
@@ -13,13 +14,13 @@
 
 struct change {
         struct image_exec *exec;
-        char **author;                 /* of the configuration; NULL in commit --change */
-        bool *cmd_set;                 /* this stage has had its CMD; NULL in commit --change */
-        struct arg_scope *args;        /* NULL in commit --change */
+        char **author; /* of the configuration; NULL in commit --change */
+        bool *cmd_set; /* this stage has had its CMD; NULL in commit --change */
+        struct arg_scope *args; /* NULL in commit --change */
         char escape;
-        char *const *env;              /* what words are expanded with */
-        char *comment;                 /* out: "ENV a=b"; heap */
-        bool tight;                    /* out: docker writes this one behind "#(nop) " with one blank, not two */
+        char *const *env; /* what words are expanded with */
+        char *comment; /* out: "ENV a=b"; heap */
+        bool tight; /* out: docker writes this one behind "#(nop) " with one blank, not two */
 };
 typedef int (*change_fn)(struct change *c, const struct instruction *in, struct err *err);
 /* NULL for those that only change files. */

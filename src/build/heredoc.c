@@ -59,15 +59,17 @@ bool heredoc_word(const char *word, char **ret_name, bool *ret_expand, bool *ret
 
 int heredocs_find(const char *line, struct heredoc **ret, bool **ret_strip, size_t *ret_count, struct err *err)
 {
-        const struct expand_options o = { .escape = '\\', .keep_quotes = true, .keep_escapes = true, .keep_unset = true };
+        const struct expand_options o = {
+                .escape = '\\', .keep_quotes = true, .keep_escapes = true, .keep_unset = true
+        };
         struct err ignored = ERR_INIT;
         _cleanup_strv_ char **words = NULL;
         if (!strstr(line, "<<") || expand_words(line, &o, &words, &ignored) < 0)
-                return 0;              /* what is no shell words announces no heredoc; the instruction itself judges it */
+                return 0; /* what is no shell words announces no heredoc; the instruction itself judges it */
         struct heredoc *list = NULL;
         _cleanup_free_ bool *strip = NULL;
         size_t count = 0;
-        STRV_FOREACH(w, words) {
+        STRV_FOREACH (w, words) {
                 struct heredoc h = { 0 };
                 bool tabs = false;
                 if (!heredoc_word(*w, &h.name, &h.expand, &tabs))

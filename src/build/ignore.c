@@ -6,8 +6,15 @@
 
 #define IGNORE_RULES_MAX 10000
 
-struct rule { struct pattern *pattern; bool exception; };
-struct ignore { struct rule *rules; size_t count; bool has_exceptions; };
+struct rule {
+        struct pattern *pattern;
+        bool exception;
+};
+struct ignore {
+        struct rule *rules;
+        size_t count;
+        bool has_exceptions;
+};
 
 void ignore_free(struct ignore *i)
 {
@@ -54,7 +61,7 @@ int ignore_parse(const char *text, struct ignore **ret, struct err *err)
                 text += 3;
         _cleanup_strv_ char **lines = strv_split(text, "\n", true);
         unsigned number = 0;
-        STRV_FOREACH(l, lines) {
+        STRV_FOREACH (l, lines) {
                 number++;
                 char *line = **l == '#' ? NULL : str_trim(*l);
                 if (line && *line && add_rule(i, line, err) < 0)
@@ -70,7 +77,7 @@ bool ignore_matches(const struct ignore *i, const char *path)
         for (size_t n = 0; n < i->count; n++) {
                 const struct rule *r = &i->rules[n];
                 if (r->exception != ignored)
-                        continue;      /* it could change nothing */
+                        continue; /* it could change nothing */
                 struct pattern_result t = pattern_try(r->pattern, path);
                 if (t.whole || t.parent)
                         ignored = !r->exception;

@@ -33,7 +33,7 @@ static bool flag_given_before(char *const *flags, char *const *here, size_t len)
 
 static int flags_check(const struct instruction_def *def, char *const *flags, struct err *err)
 {
-        STRV_FOREACH(f, flags) {
+        STRV_FOREACH (f, flags) {
                 size_t len = strcspn(*f + 2, "=");
                 const char *row = flag_row(def, *f + 2, len);
                 const char *value = (*f)[2 + len] ? *f + 3 + len : NULL;
@@ -43,7 +43,8 @@ static int flags_check(const struct instruction_def *def, char *const *flags, st
                         return err_set(err, ERR_INVALID, "duplicate flag specified: %.*s", (int)len + 2, *f);
                 if (strchr(row, '?')) {
                         if (value && !str_eq(value, "true") && !str_eq(value, "false"))
-                                return err_set(err, ERR_INVALID, "expecting boolean value for flag --%.*s, not: %s", (int)len, row, value);
+                                return err_set(err, ERR_INVALID, "expecting boolean value for flag --%.*s, not: %s",
+                                               (int)len, row, value);
                 } else if (!value) {
                         return err_set(err, ERR_INVALID, "missing a value on flag: %.*s", (int)len + 2, *f);
                 }
@@ -54,7 +55,7 @@ static int flags_check(const struct instruction_def *def, char *const *flags, st
 const char *instruction_flag(const struct instruction *in, const char *name)
 {
         size_t len = strlen(name);
-        STRV_FOREACH(f, in->flags)
+        STRV_FOREACH (f, in->flags)
                 if (strncmp(*f + 2, name, len) == 0 && strchr("=", (*f)[2 + len]))
                         return (*f)[2 + len] ? *f + 3 + len : "";
         return NULL;
@@ -68,7 +69,12 @@ bool instruction_flag_bool(const struct instruction *in, const char *name)
 
 /* --- arguments, one reader a style --- */
 
-struct reading { const struct instruction_def *def; const char *rest; char escape; struct instruction *in; };
+struct reading {
+        const struct instruction_def *def;
+        const char *rest;
+        char escape;
+        struct instruction *in;
+};
 typedef int (*args_fn)(struct reading *r, struct err *err);
 
 static int read_plain(struct reading *r, struct err *err)
@@ -102,10 +108,11 @@ static int read_pairs(struct reading *r, struct err *err)
         _cleanup_strv_ char **words = words_split_quoted(r->rest, r->escape);
         if (words && !strchr(*words, '='))
                 return read_single_pair(r, err);
-        STRV_FOREACH(w, words) {
+        STRV_FOREACH (w, words) {
                 const char *equals = strchr(*w, '=');
                 if (!equals)
-                        return err_set(err, ERR_INVALID, "Syntax error - can't find = in \"%s\". Must be of the form: name=value", *w);
+                        return err_set(err, ERR_INVALID,
+                                       "Syntax error - can't find = in \"%s\". Must be of the form: name=value", *w);
                 if (equals == *w)
                         return err_set(err, ERR_INVALID, "%s names can not be blank", r->def->name);
                 strv_push_take(&r->in->args, xstrndup(*w, (size_t)(equals - *w)));
@@ -194,7 +201,8 @@ static int args_check(const struct instruction_def *def, const struct instructio
         if ((n < def->min_args && !empty_json) || (def->max_args && n > def->max_args))
                 return err_set(err, ERR_INVALID, "%s requires %s", def->name, def->wants);
         if (in->kind == INSTR_FROM && (n == 2 || (n == 3 && strcasecmp(in->args[1], "as") != 0)))
-                return err_set(err, ERR_INVALID, "FROM requires either one argument, or three: FROM <source> [AS <name>]");
+                return err_set(err, ERR_INVALID,
+                               "FROM requires either one argument, or three: FROM <source> [AS <name>]");
         if (in->kind == INSTR_SHELL && !in->json)
                 return err_set(err, ERR_INVALID, "SHELL requires the arguments to be in JSON form");
         return 0;
@@ -207,9 +215,12 @@ int instruction_parse(const char *text, unsigned line, char escape, struct instr
         const struct instruction_def *def = instruction_find(name);
         if (!def)
                 return err_set(err, ERR_INVALID, "unknown instruction: %s", name);
-        _cleanup_(instruction_done) struct instruction in = { .kind = instruction_kind_of(def), .line = line, .original = xstrdup(text) };
+        _cleanup_(instruction_done) struct instruction in = { .kind = instruction_kind_of(def),
+                                                              .line = line,
+                                                              .original = xstrdup(text) };
         struct reading r = { .def = def, .rest = words_take_flags(text + len, &in.flags), .escape = escape, .in = &in };
-        if (flags_check(def, in.flags, err) < 0 || args_readers[def->style](&r, err) < 0 || args_check(def, &in, err) < 0)
+        if (flags_check(def, in.flags, err) < 0 || args_readers[def->style](&r, err) < 0 ||
+            args_check(def, &in, err) < 0)
                 return -1;
         *ret = in;
         in = (struct instruction){ 0 };

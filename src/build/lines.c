@@ -27,7 +27,8 @@ bool line_next(struct line_reader *r, struct slice *ret)
         return true;
 }
 
-/* An escape character at the end, blanks after it allowed, that is not itself escaped: cut off, and the line goes on. */
+/* An escape character at the end, blanks after it allowed, that is not itself escaped: cut off, and the line goes
+ * on. */
 static bool slice_cut_continuation(struct slice *s, char escape)
 {
         size_t n = s->len;

@@ -1,5 +1,5 @@
-/* The pieces of dockerfile_parse(), in the order in which a text passes through them: directives, logical lines, heredocs, then words
- * and flags by the style of the instruction (instructions.c). */
+/* The pieces of dockerfile_parse(), in the order in which a text passes through them: directives, logical lines,
+ * heredocs, then words and flags by the style of the instruction (instructions.c). */
 #ifndef TARE_BUILD_PARSER_INTERNAL_H
 #define TARE_BUILD_PARSER_INTERNAL_H
 
@@ -10,23 +10,30 @@
 
 #define DOCKERFILE_MAX ((size_t)1 << 20)
 
-struct slice { const char *s; size_t len; };
+struct slice {
+        const char *s;
+        size_t len;
+};
 
 /* A position in the text. Lines end at LF or CR LF. */
 struct line_reader {
         const char *text;
         size_t len, pos;
-        unsigned line;                 /* number of the line read last, from 1 */
+        unsigned line; /* number of the line read last, from 1 */
         char escape;
 };
 
-static inline bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+static inline bool is_blank(char c)
+{
+        return c == ' ' || (c >= '\t' && c <= '\r');
+}
 struct slice slice_trim_left(struct slice s);
 
 /* --- lines.c --- */
 /* The next physical line without its end; false at the end of the text. */
 bool line_next(struct line_reader *r, struct slice *ret);
-/* The next instruction's text: comments and blank lines skipped, continuations joined, trimmed; NULL at the end of the text. */
+/* The next instruction's text: comments and blank lines skipped, continuations joined, trimmed; NULL at the end of
+ * the text. */
 char *line_next_logical(struct line_reader *r, unsigned *ret_line);
 
 /* --- directive.c --- */

@@ -7,23 +7,30 @@
 #define PATTERN_MAX 4096
 
 enum token_kind {
-        TOKEN_CHAR,                    /* one code point */
-        TOKEN_ONE,                     /* ?: any but '/' */
-        TOKEN_CLASS,                   /* [a-z], never '/' */
-        TOKEN_STAR,                    /* any run without '/' */
-        TOKEN_DIRS,                    /* "**" before something: nothing, or anything up to and with a '/' */
-        TOKEN_INSIDE,                  /* the second half of DIRS, while inside of what it eats */
-        TOKEN_ALL                      /* "**" at the end: everything */
+        TOKEN_CHAR, /* one code point */
+        TOKEN_ONE, /* ?: any but '/' */
+        TOKEN_CLASS, /* [a-z], never '/' */
+        TOKEN_STAR, /* any run without '/' */
+        TOKEN_DIRS, /* "**" before something: nothing, or anything up to and with a '/' */
+        TOKEN_INSIDE, /* the second half of DIRS, while inside of what it eats */
+        TOKEN_ALL /* "**" at the end: everything */
 };
-struct range { uint32_t from, to; };
-struct token { enum token_kind kind; uint32_t c; bool negated; uint32_t range_first, range_count; };
+struct range {
+        uint32_t from, to;
+};
+struct token {
+        enum token_kind kind;
+        uint32_t c;
+        bool negated;
+        uint32_t range_first, range_count;
+};
 
 struct pattern {
         struct token *tokens;
         size_t count;
         struct range *ranges;
         size_t range_count;
-        char *literal;                 /* without wildcards: compared as text */
+        char *literal; /* without wildcards: compared as text */
 };
 
 void pattern_free(struct pattern *p)

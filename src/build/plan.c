@@ -33,10 +33,10 @@ int plan_find_stage(const struct plan *p, const char *name, size_t before, bool 
 
 /* --- ARG before FROM --- */
 
-static int global_arg(const struct dockerfile *d, const struct instruction *in, struct arg_scope *scope, char *const *platforms,
-                      struct err *err)
+static int global_arg(const struct dockerfile *d, const struct instruction *in, struct arg_scope *scope,
+                      char *const *platforms, struct err *err)
 {
-        STRV_FOREACH(a, in->args) {
+        STRV_FOREACH (a, in->args) {
                 _cleanup_strv_ char **env = arg_environment(scope, platforms);
                 _cleanup_free_ char *word = NULL;
                 if (dockerfile_expand(*a, d->escape, env, &word, err) < 0)
@@ -61,7 +61,7 @@ static int read_globals(const struct dockerfile *d, const struct plan_request *r
                         return err_add(err, "%s:%u", r->name, in->line);
         }
         p->global = strv_dup(r->platforms);
-        STRV_FOREACH(a, scope.declared)
+        STRV_FOREACH (a, scope.declared)
                 strv_env_set(&p->global, *a);
         return 0;
 }
@@ -83,7 +83,8 @@ static int stage_named(struct plan_stage *s, struct err *err)
         str_lower(s->name);
         if (stage_name_valid(s->name) && !str_eq(s->name, "scratch"))
                 return 0;
-        return err_set(err, ERR_INVALID, "invalid name for build stage: \"%s\", name can't start with a number or contain symbols",
+        return err_set(err, ERR_INVALID,
+                       "invalid name for build stage: \"%s\", name can't start with a number or contain symbols",
                        s->from->args[2]);
 }
 
@@ -97,7 +98,7 @@ static int stage_begin(const struct dockerfile *d, struct plan *p, struct plan_s
         if (!*s->base)
                 return err_set(err, ERR_INVALID, "base name (%s) should not be blank", s->from->args[0]);
         if (s->platform && !*s->platform) {
-                free(s->platform);     /* "--platform=$EMPTY" asks for nothing */
+                free(s->platform); /* "--platform=$EMPTY" asks for nothing */
                 s->platform = NULL;
         }
         s->base_stage = plan_find_stage(p, s->base, p->count - 1, false);
@@ -131,7 +132,7 @@ char *mount_option(const char *options, const char *key)
 {
         _cleanup_strv_ char **list = strv_split(options, ",", false);
         size_t len = strlen(key);
-        STRV_FOREACH(o, list)
+        STRV_FOREACH (o, list)
                 if (strncasecmp(*o, key, len) == 0 && (*o)[len] == '=')
                         return xstrdup(*o + len + 1);
         return NULL;
@@ -148,7 +149,7 @@ static void need_sources(struct plan *p, size_t stage, const struct instruction 
 {
         if (in->kind == INSTR_COPY)
                 need_from(p, stage, instruction_flag(in, "from"));
-        STRV_FOREACH(f, in->flags) {
+        STRV_FOREACH (f, in->flags) {
                 const char *options = in->kind == INSTR_RUN ? str_after(*f, "--mount=") : NULL;
                 _cleanup_free_ char *from = options ? mount_option(options, "from") : NULL;
                 need_from(p, stage, from);

@@ -1,4 +1,5 @@
-/* RUN: what is asked (run.c), its --mount flags (run_mounts.c), its runtime spec (run_spec.c), and the mount points it leaves (run_stubs.c). */
+/* RUN: what is asked (run.c), its --mount flags (run_mounts.c) and what they bring in (run_binds.c), its runtime
+ * spec (run_spec.c), and the mount points it leaves (run_stubs.c). */
 #ifndef TARE_BUILD_RUN_INTERNAL_H
 #define TARE_BUILD_RUN_INTERNAL_H
 
@@ -10,22 +11,22 @@
 enum run_mount_kind { RUN_MOUNT_BIND, RUN_MOUNT_CACHE, RUN_MOUNT_TMPFS };
 struct run_mount {
         enum run_mount_kind kind;
-        char *target;                  /* absolute */
-        char *source;                  /* path inside `from`, "/" when not given */
-        char *from;                    /* NULL: the context (bind), nothing (cache) */
-        char *id;                      /* of a cache */
+        char *target; /* absolute */
+        char *source; /* path inside `from`, "/" when not given */
+        char *from; /* NULL: the context (bind), nothing (cache) */
+        char *id; /* of a cache */
         bool readonly;
-        bool private_, locked;         /* sharing= of a cache */
-        uint32_t mode, uid, gid;       /* of a new cache directory */
-        uint64_t size;                 /* of a tmpfs, 0: the kernel's default */
-        char *host_path;               /* what is bound, once prepared */
-        int lock_fd;                   /* of a cache that is not shared */
+        bool private_, locked; /* sharing= of a cache */
+        uint32_t mode, uid, gid; /* of a new cache directory */
+        uint64_t size; /* of a tmpfs, 0: the kernel's default */
+        char *host_path; /* what is bound, once prepared */
+        int lock_fd; /* of a cache that is not shared */
 };
 
 struct run {
         char **argv;
-        char **args_env;               /* build arguments, part of the key */
-        char *script;                  /* a heredoc with #!: run as a file; NULL: none */
+        char **args_env; /* build arguments, part of the key */
+        char *script; /* a heredoc with #!: run as a file; NULL: none */
         char *script_name;
         bool host_network, no_network;
         struct run_mount *mounts;
@@ -38,6 +39,7 @@ const char *run_short_id(const struct step *s, char text[13]);
 /* --- run_mounts.c --- */
 int run_mounts_parse(struct step *s, struct run *r, struct err *err);
 void run_mounts_free(struct run *r);
+/* --- run_binds.c --- */
 /* Digest of what bind mounts bring in; heap, NULL when there is none. */
 int run_mounts_digest(struct step *s, struct run *r, char **ret, struct err *err);
 /* Makes the directories to bind and adds all to the spec. */

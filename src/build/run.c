@@ -35,8 +35,8 @@ const char *run_short_id(const struct step *s, char text[13])
 
 /* --- what is asked --- */
 
-/* RUN <<EOF alone: the text is the script, by its own interpreter when it begins with #!. With a command before or after, the shell gets
- * the whole and reads the heredoc itself. */
+/* RUN <<EOF alone: the text is the script, by its own interpreter when it begins with #!. With a command before or
+ * after, the shell gets the whole and reads the heredoc itself. */
 static void command_heredoc(const struct step *s, struct run *r)
 {
         const struct instruction *in = s->in;
@@ -102,7 +102,10 @@ static int run_prepare(struct step *s, struct err *err)
         return 0;
 }
 
-static int run_digest(struct step *s, struct err *err) { return run_mounts_digest(s, s->own, &s->content, err); }
+static int run_digest(struct step *s, struct err *err)
+{
+        return run_mounts_digest(s, s->own, &s->content, err);
+}
 
 /* --- running it --- */
 
@@ -122,7 +125,9 @@ static int add_script(struct step *s, const struct run *r, struct oci_spec *spec
         return 0;
 }
 
-struct network { const struct build *b; };
+struct network {
+        const struct build *b;
+};
 
 static int on_namespaces(void *data, pid_t pid, int netns_fd, struct err *err)
 {
@@ -133,7 +138,8 @@ static int on_namespaces(void *data, pid_t pid, int netns_fd, struct err *err)
 /* Its end, or the wish that the build ends; the caller then kills it. */
 static int wait_for(const struct build *b, const struct runtime_container *c, int *ret_status, struct err *err)
 {
-        struct pollfd p[2] = { { .fd = c->pidfd, .events = POLLIN }, { .fd = b->o->cancel_fd ? *b->o->cancel_fd : -1, .events = POLLIN } };
+        struct pollfd p[2] = { { .fd = c->pidfd, .events = POLLIN },
+                               { .fd = b->o->cancel_fd ? *b->o->cancel_fd : -1, .events = POLLIN } };
         while (poll(p, 2, -1) < 0)
                 if (errno != EINTR)
                         return err_sys(err, "wait for the step");
@@ -142,7 +148,8 @@ static int wait_for(const struct build *b, const struct runtime_container *c, in
         return proc_wait(c->pid, ret_status, err);
 }
 
-static int run_container(struct step *s, const struct run *r, const struct oci_spec *spec, int *ret_status, struct err *err)
+static int run_container(struct step *s, const struct run *r, const struct oci_spec *spec, int *ret_status,
+                         struct err *err)
 {
         const struct build_options *o = s->b->o;
         struct network network = { s->b };
@@ -150,9 +157,14 @@ static int run_container(struct step *s, const struct run *r, const struct oci_s
         if (root_mount(s->b->st->snapshots, s->root_id, true, &rootfs, err) < 0)
                 return -1;
         const struct runtime_create create = {
-                .id = s->root_id, .spec = spec, .bundle_fd = -1, .rootfs = &rootfs, .seccomp_cache = o->seccomp_cache,
+                .id = s->root_id,
+                .spec = spec,
+                .bundle_fd = -1,
+                .rootfs = &rootfs,
+                .seccomp_cache = o->seccomp_cache,
                 .stdio = { -1, o->quiet ? -1 : o->out_fd, o->quiet ? -1 : o->err_fd },
-                .on_namespaces = r->host_network || r->no_network ? NULL : on_namespaces, .data = &network,
+                .on_namespaces = r->host_network || r->no_network ? NULL : on_namespaces,
+                .data = &network,
         };
         _cleanup_runtime_container_ struct runtime_container c = RUNTIME_CONTAINER_INIT;
         int result = runtime_create(&create, &c, err);
@@ -167,7 +179,8 @@ static int run_container(struct step *s, const struct run *r, const struct oci_s
         return result;
 }
 
-/* An image may name a working directory that nothing made; docker makes it. Only then the root is opened for writing. */
+/* An image may name a working directory that nothing made; docker makes it. Only then the root is opened for
+ * writing. */
 static int make_cwd(struct step *s, int readable, const char *cwd, struct err *err)
 {
         struct err ignored = ERR_INIT;
@@ -224,7 +237,8 @@ static int run_in_root(struct step *s, struct run *r, int *ret_status, struct er
         const struct build_options *o = s->b->o;
         _cleanup_oci_spec_ struct oci_spec spec;
         oci_spec_init(&spec);
-        if (make_spec(s, r, &spec, err) < 0 || run_mounts_apply(s, r, &spec, err) < 0 || add_script(s, r, &spec, err) < 0)
+        if (make_spec(s, r, &spec, err) < 0 || run_mounts_apply(s, r, &spec, err) < 0 ||
+            add_script(s, r, &spec, err) < 0)
                 return -1;
         int result = run_prepared(s, r, &spec, ret_status, err);
         o->step_done(o->data, s->root_id);
@@ -247,4 +261,6 @@ static int run_execute(struct step *s, struct err *err)
         return 0;
 }
 
-const struct executor executor_run = { .prepare = run_prepare, .digest = run_digest, .execute = run_execute, .done = run_done };
+const struct executor executor_run = {
+        .prepare = run_prepare, .digest = run_digest, .execute = run_execute, .done = run_done
+};

@@ -1,15 +1,8 @@
 #include "build/run-internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include "base/fd.h"
-#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "build/copy-internal.h"
-#include "storage/tree.h"
 
 void run_mounts_free(struct run *r)
 {
@@ -29,7 +22,12 @@ void run_mounts_free(struct run *r)
 
 /* --- options --- */
 
-struct options { const struct step *s; struct run_mount *m; char *type; bool required, given_rw, skip; };
+struct options {
+        const struct step *s;
+        struct run_mount *m;
+        char *type;
+        bool required, given_rw, skip;
+};
 typedef int (*option_fn)(struct options *o, const char *value, struct err *err);
 
 static int set_path(struct options *o, char **field, const char *value)
@@ -40,7 +38,10 @@ static int set_path(struct options *o, char **field, const char *value)
         return 0;
 }
 
-static int option_target(struct options *o, const char *value, struct err *err) { return set_path(o, &o->m->target, value); }
+static int option_target(struct options *o, const char *value, struct err *err)
+{
+        return set_path(o, &o->m->target, value);
+}
 
 static int option_source(struct options *o, const char *value, struct err *err)
 {
@@ -100,23 +101,53 @@ static int option_mode(struct options *o, const char *value, struct err *err)
         return 0;
 }
 
-static int option_uid(struct options *o, const char *value, struct err *err) { return parse_u32(value, &o->m->uid, err); }
-static int option_gid(struct options *o, const char *value, struct err *err) { return parse_u32(value, &o->m->gid, err); }
-static int option_size(struct options *o, const char *value, struct err *err) { return parse_size(value, &o->m->size, err); }
+static int option_uid(struct options *o, const char *value, struct err *err)
+{
+        return parse_u32(value, &o->m->uid, err);
+}
+static int option_gid(struct options *o, const char *value, struct err *err)
+{
+        return parse_u32(value, &o->m->gid, err);
+}
+static int option_size(struct options *o, const char *value, struct err *err)
+{
+        return parse_size(value, &o->m->size, err);
+}
 
 static int option_required(struct options *o, const char *value, struct err *err)
 {
         return *value ? parse_bool(value, &o->required, err) : (o->required = true, 0);
 }
 
-static int option_env(struct options *o, const char *value, struct err *err) { return 0; }
+static int option_env(struct options *o, const char *value, struct err *err)
+{
+        return 0;
+}
 
-static const struct { const char *name; option_fn fn; bool bare; } option_table[] = {
-        { "type", option_type }, { "target", option_target }, { "dst", option_target }, { "destination", option_target },
-        { "source", option_source }, { "src", option_source }, { "from", option_from }, { "id", option_id },
-        { "readonly", option_readonly, true }, { "ro", option_readonly, true }, { "readwrite", option_readwrite, true },
-        { "rw", option_readwrite, true }, { "sharing", option_sharing }, { "mode", option_mode }, { "uid", option_uid },
-        { "gid", option_gid }, { "size", option_size }, { "required", option_required, true }, { "env", option_env },
+static const struct {
+        const char *name;
+        option_fn fn;
+        bool bare;
+} option_table[] = {
+        { "type", option_type },
+        { "target", option_target },
+        { "dst", option_target },
+        { "destination", option_target },
+        { "source", option_source },
+        { "src", option_source },
+        { "from", option_from },
+        { "id", option_id },
+        { "readonly", option_readonly, true },
+        { "ro", option_readonly, true },
+        { "readwrite", option_readwrite, true },
+        { "rw", option_readwrite, true },
+        { "sharing", option_sharing },
+        { "mode", option_mode },
+        { "uid", option_uid },
+        { "gid", option_gid },
+        { "size", option_size },
+        { "required", option_required, true },
+        { "env", option_env },
 };
 
 static int option_set(struct options *o, const char *text, struct err *err)
@@ -136,13 +167,17 @@ static int option_set(struct options *o, const char *text, struct err *err)
         return err_set(err, ERR_INVALID, "unexpected key '%.*s' in '%s'", (int)len, text, text);
 }
 
-/* What a mount is once its type is known. Nobody can give this builder a secret, so an optional one is not there, as docker has it. */
+/* What a mount is once its type is known. Nobody can give this builder a secret, so an optional one is not there, as
+ * docker has it. */
 static int mount_kind(struct options *o, struct err *err)
 {
         const char *type = o->type ? o->type : "bind";
         if (str_eq(type, "secret") || str_eq(type, "ssh")) {
                 o->skip = true;
-                return o->required ? err_set(err, ERR_UNSUPPORTED, "--mount=type=%s: this builder takes no secrets, and this one is required", type) : 0;
+                return o->required ? err_set(err, ERR_UNSUPPORTED,
+                                             "--mount=type=%s: this builder takes no secrets, and this one is required",
+                                             type)
+                                   : 0;
         }
         if (!str_eq(type, "bind") && !str_eq(type, "cache") && !str_eq(type, "tmpfs"))
                 return err_set(err, ERR_INVALID, "unsupported mount type \"%s\"", type);
@@ -166,7 +201,7 @@ static int mount_add(struct step *s, struct run *r, const char *text, struct err
         struct options o = { .s = s, .m = m };
         _cleanup_strv_ char **words = strv_split(text, ",", false);
         int result = 0;
-        STRV_FOREACH(w, words)
+        STRV_FOREACH (w, words)
                 if (result == 0)
                         result = option_set(&o, *w, err);
         if (result == 0)
@@ -186,127 +221,10 @@ static int mount_add(struct step *s, struct run *r, const char *text, struct err
 
 int run_mounts_parse(struct step *s, struct run *r, struct err *err)
 {
-        STRV_FOREACH(f, s->in->flags) {
+        STRV_FOREACH (f, s->in->flags) {
                 const char *text = str_after(*f, "--mount=");
                 if (text && mount_add(s, r, text, err) < 0)
                         return -1;
-        }
-        return 0;
-}
-
-/* --- content --- */
-
-static int bind_digest(struct step *s, struct run_mount *m, struct cache_key *k, struct err *err)
-{
-        _cleanup_(source_done) struct source src = { .fd = -1 };
-        _cleanup_free_ char *real = NULL;
-        char digest[DIGEST_SIZE];
-        bool is_dir;
-        if (source_find(s->b, s->stage, m->from, &src, err) < 0)
-                return -1;
-        cache_key_add(k, m->source);
-        if (m->from) {
-                cache_key_add(k, src.chain);
-                return 0;
-        }
-        if (tree_resolve(src.fd, m->source, &real, &is_dir, err) < 0)
-                return err_add(err, "--mount source=%s", m->source);
-        struct copy_filter filter = { .ignore = s->b->ctx.ignore, .base = real };
-        if (tree_digest(src.fd, real, filter.ignore ? copy_digest_excluded : NULL, &filter, digest, err) < 0)
-                return err_add(err, "--mount source=%s", m->source);
-        cache_key_add(k, digest);
-        return 0;
-}
-
-int run_mounts_digest(struct step *s, struct run *r, char **ret, struct err *err)
-{
-        struct cache_key *k = cache_key_new();
-        char digest[DIGEST_SIZE];
-        bool any = false;
-        int result = 0;
-        for (size_t i = 0; i < r->mount_count && result == 0; i++) {
-                if (r->mounts[i].kind != RUN_MOUNT_BIND)
-                        continue;
-                any = true;
-                result = bind_digest(s, &r->mounts[i], k, err);
-        }
-        cache_key_final(k, digest);
-        if (result == 0 && any)
-                *ret = xstrdup(digest);
-        return result;
-}
-
-/* --- making them --- */
-
-/* Files for a bind mount are copied aside: what the step writes there is thrown away, and what .dockerignore leaves out stays out. */
-static int bind_copy(struct step *s, struct run_mount *m, struct err *err)
-{
-        _cleanup_(source_done) struct source src = { .fd = -1 };
-        if (source_find(s->b, s->stage, m->from, &src, err) < 0 || (m->from && source_open(s->b, &src, err) < 0))
-                return -1;
-        _cleanup_free_ char *real = NULL;
-        bool is_dir;
-        if (tree_resolve(src.fd, m->source, &real, &is_dir, err) < 0)
-                return err_add(err, "--mount source=%s", m->source);
-        _cleanup_free_ char *dir = workspace_scratch(&s->b->work, err);
-        if (!dir)
-                return -1;
-        _cleanup_close_ int to = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (to < 0)
-                return err_sys(err, "%s", dir);
-        if (copy_tree_filtered(src.fd, real, m->from ? NULL : s->b->ctx.ignore, to, "/mount", m->from ? -1 : 0, err) < 0)
-                return err_add(err, "--mount source=%s", m->source);
-        m->host_path = xasprintf("%s/mount", dir);
-        return 0;
-}
-
-/* The directory of a cache is kept between builds under ROOT/build-cache, named by a digest of its id. */
-static int cache_directory(struct step *s, struct run_mount *m, struct err *err)
-{
-        char digest[DIGEST_SIZE];
-        struct err why = ERR_INIT;
-        _cleanup_free_ char *base = path_join(s->b->st->root, "build-cache");
-        if (m->from)
-                return err_set(err, ERR_UNSUPPORTED, "--mount=type=cache with from= is not supported");
-        if (path_mkdirs(base, 0700, err) < 0)
-                return -1;
-        _cleanup_close_ int dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (dir < 0)
-                return err_sys(err, "%s", base);
-        digest_of(m->id, strlen(m->id), digest);
-        _cleanup_free_ char *lock = xasprintf("%s.lock", digest_hex(digest));
-        if (m->private_ || m->locked) {
-                m->lock_fd = file_lock_at(dir, lock, true, m->locked, &why);
-                if (m->lock_fd < 0 && why.kind == ERR_CONFLICT)
-                        return m->host_path = workspace_scratch(&s->b->work, err), m->host_path ? 0 : -1;
-        }
-        m->host_path = xasprintf("%s/%s", base, digest_hex(digest));
-        if (mkdirat(dir, digest_hex(digest), 0700) < 0)
-                return errno == EEXIST ? 0 : err_sys(err, "%s", m->host_path);
-        if (chown(m->host_path, m->uid, m->gid) < 0 || chmod(m->host_path, m->mode) < 0)
-                return err_sys(err, "%s", m->host_path);
-        return 0;
-}
-
-static int tmpfs_add(struct run_mount *m, struct oci_spec *spec)
-{
-        _cleanup_free_ char *options = m->size ? xasprintf("nosuid,nodev,mode=1777,size=%llu", (unsigned long long)m->size)
-                                               : xstrdup("nosuid,nodev,mode=1777");
-        (void)oci_spec_add_mount(spec, m->target, "tmpfs", "tmpfs", options);
-        return 0;
-}
-
-int run_mounts_apply(struct step *s, struct run *r, struct oci_spec *spec, struct err *err)
-{
-        for (size_t i = 0; i < r->mount_count; i++) {
-                struct run_mount *m = &r->mounts[i];
-                if (m->kind == RUN_MOUNT_TMPFS) {
-                        tmpfs_add(m, spec);
-                        continue;
-                }
-                if ((m->kind == RUN_MOUNT_BIND ? bind_copy(s, m, err) : cache_directory(s, m, err)) < 0)
-                        return -1;
-                (void)oci_spec_add_mount(spec, m->target, "bind", m->host_path, m->readonly ? "rbind,ro,rprivate" : "rbind,rw,rprivate");
         }
         return 0;
 }

@@ -37,8 +37,8 @@ static int make_process(struct step *s, const struct run *r, int root_fd, struct
         struct oci_process *p = &spec->process;
         _cleanup_free_ char *home = NULL;
         uint64_t mask = 0;
-        if (runtime_user_resolve(root_fd, str_empty(exec->user) ? "0" : exec->user, &p->uid, &p->gid, &p->additional_gids,
-                                 &p->additional_gid_count, &home, err) < 0)
+        if (runtime_user_resolve(root_fd, str_empty(exec->user) ? "0" : exec->user, &p->uid, &p->gid,
+                                 &p->additional_gids, &p->additional_gid_count, &home, err) < 0)
                 return err_add(err, "USER %s", exec->user);
         spec->has_process = true;
         p->cwd = xstrdup(str_empty(exec->working_dir) ? "/" : exec->working_dir);

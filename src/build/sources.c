@@ -10,7 +10,8 @@ void source_done(struct source *src)
         *src = (struct source){ .fd = -1 };
 }
 
-int build_find_image(struct build *b, const char *name, const struct platform *platform, bool pull, struct image *ret, struct err *err)
+int build_find_image(struct build *b, const char *name, const struct platform *platform, bool pull, struct image *ret,
+                     struct err *err)
 {
         if (!pull) {
                 struct err why = ERR_INIT;
@@ -46,7 +47,8 @@ int source_find(struct build *b, size_t stage, const char *name, struct source *
         if (index != STAGE_NONE)
                 return stage_run(b, (size_t)index, err) < 0 ? -1 : source_of_state(b, &b->states[index], ret, err);
         if (str_only(name, "0123456789"))
-                return err_set(err, ERR_INVALID, "invalid from flag value %s: there is no earlier stage of that number", name);
+                return err_set(err, ERR_INVALID, "invalid from flag value %s: there is no earlier stage of that number",
+                               name);
         _cleanup_image_ struct image image = { 0 };
         if (build_find_image(b, name, &b->target, false, &image, err) < 0)
                 return err_add(err, "invalid from flag value %s", name);
@@ -73,7 +75,8 @@ int source_open(struct build *b, struct source *src, struct err *err)
                 return -1;
         }
         b->roots = xreallocarray(b->roots, b->root_count + 1, sizeof(*b->roots));
-        b->roots[b->root_count++] = (struct source_root){ .chain = xstrdup(src->chain), .root_id = TAKE_PTR(id), .fd = fd };
+        b->roots[b->root_count++] =
+                (struct source_root){ .chain = xstrdup(src->chain), .root_id = TAKE_PTR(id), .fd = fd };
         src->fd = fd;
         return 0;
 }

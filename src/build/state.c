@@ -134,8 +134,8 @@ int state_ensure(const struct stage_state *s, struct storage *st, struct err *er
         for (size_t i = 0; i < s->layer_count; i++) {
                 if (layer_exists(st->snapshots, s->chain[i]))
                         continue;
-                if (layer_ensure(st->blobs, st->snapshots, i ? s->chain[i - 1] : NULL, s->chain[i], &s->layers[i], s->config.diff_ids[i],
-                                 err) < 0)
+                if (layer_ensure(st->blobs, st->snapshots, i ? s->chain[i - 1] : NULL, s->chain[i], &s->layers[i],
+                                 s->config.diff_ids[i], err) < 0)
                         return err_add(err, "layer %s", s->layers[i].digest);
         }
         return 0;

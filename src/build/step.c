@@ -64,8 +64,12 @@ static int step_change(struct step *s, struct err *err)
         change_fn fn = change_handler(s->in->kind);
         if (!fn)
                 return 0;
-        struct change c = { .exec = &s->s->config.exec, .author = &s->s->config.author, .cmd_set = &s->s->cmd_set, .args = &s->s->args,
-                            .escape = s->b->escape, .env = s->env };
+        struct change c = { .exec = &s->s->config.exec,
+                            .author = &s->s->config.author,
+                            .cmd_set = &s->s->cmd_set,
+                            .args = &s->s->args,
+                            .escape = s->b->escape,
+                            .env = s->env };
         if (fn(&c, s->in, err) < 0) {
                 free(c.comment);
                 return -1;
@@ -81,7 +85,7 @@ static void step_key(const struct step *s, const char *parent, const char *conte
 {
         struct cache_key *k = cache_key_new();
         _cleanup_free_ char *epoch = xasprintf("%lld", (long long)s->b->o->source_date_epoch);
-        cache_key_add(k, "step 1");    /* the version of what a key holds */
+        cache_key_add(k, "step 1"); /* the version of what a key holds */
         cache_key_add(k, parent);
         cache_key_add(k, epoch);
         cache_key_add(k, instruction_def(s->in->kind)->name);
@@ -117,8 +121,8 @@ static int step_use(struct step *s, const struct cache_entry *e, struct err *err
 static int make_layer(struct step *s, struct layer_made *made, char **ret_chain, bool *ret_empty, struct err *err)
 {
         const struct build *b = s->b;
-        return layer_from_root(b->st->blobs, b->st->snapshots, s->root_id, state_top(s->s), b->o->source_date_epoch, made, ret_chain, ret_empty,
-                               err);
+        return layer_from_root(b->st->blobs, b->st->snapshots, s->root_id, state_top(s->s), b->o->source_date_epoch,
+                               made, ret_chain, ret_empty, err);
 }
 
 static int execute_in_root(struct step *s, const struct executor *x, struct cache_entry *e, struct err *err)
@@ -128,7 +132,10 @@ static int execute_in_root(struct step *s, const struct executor *x, struct cach
         bool empty = true;
         if (x->execute(s, err) < 0 || make_layer(s, &made, &chain, &empty, err) < 0)
                 return -1;
-        const struct step_layer layer = { .diff_id = made.diff_id, .digest = made.digest, .media_type = made.media_type, .chain = chain,
+        const struct step_layer layer = { .diff_id = made.diff_id,
+                                          .digest = made.digest,
+                                          .media_type = made.media_type,
+                                          .chain = chain,
                                           .size = made.size };
         state_commit(s->s, build_time(s->b), s->created_by, empty ? NULL : &layer);
         if (!empty) {
@@ -189,7 +196,8 @@ static int step_perform(struct step *s, struct err *err)
         char parent[DIGEST_SIZE], id[13];
         const struct executor *x = executors[s->in->kind];
         memcpy(parent, s->s->id, sizeof(parent));
-        if (build_check_cancelled(s->b, err) < 0 || step_change(s, err) < 0 || (x && x->prepare && x->prepare(s, err) < 0) || step_solve(s, parent, err) < 0)
+        if (build_check_cancelled(s->b, err) < 0 || step_change(s, err) < 0 ||
+            (x && x->prepare && x->prepare(s, err) < 0) || step_solve(s, parent, err) < 0)
                 return -1;
         build_say(s->b, " ---> %s", short_id(s->s->id, id));
         return 0;
@@ -198,7 +206,10 @@ static int step_perform(struct step *s, struct err *err)
 int step_run(struct build *b, size_t stage, const struct instruction *in, struct err *err)
 {
         struct stage_state *state = &b->states[stage];
-        _cleanup_(step_done) struct step s = { .b = b, .s = state, .stage = stage, .in = in,
+        _cleanup_(step_done) struct step s = { .b = b,
+                                               .s = state,
+                                               .stage = stage,
+                                               .in = in,
                                                .env = arg_environment(&state->args, state->config.exec.env) };
         return step_perform(&s, err);
 }

@@ -9,18 +9,26 @@
 
 /* A shell pattern: '*' any run, '?' any byte, an escaped byte itself. */
 enum glob_kind { GLOB_BYTE, GLOB_ONE, GLOB_MANY };
-struct glob { size_t count; struct { enum glob_kind kind; char c; } token[SUBSTITUTE_PATTERN_MAX]; };
+struct glob {
+        size_t count;
+        struct {
+                enum glob_kind kind;
+                char c;
+        } token[SUBSTITUTE_PATTERN_MAX];
+};
 
 static int glob_parse(const char *pattern, struct glob *g, struct err *err)
 {
         g->count = 0;
         for (const char *p = pattern; *p; p++) {
                 if (g->count == SUBSTITUTE_PATTERN_MAX)
-                        return err_set(err, ERR_TOO_LARGE, "the pattern of a substitution is longer than %d bytes", SUBSTITUTE_PATTERN_MAX);
+                        return err_set(err, ERR_TOO_LARGE, "the pattern of a substitution is longer than %d bytes",
+                                       SUBSTITUTE_PATTERN_MAX);
                 enum glob_kind kind = *p == '*' ? GLOB_MANY : *p == '?' ? GLOB_ONE : GLOB_BYTE;
                 if (*p == '\\') {
                         if (!p[1])
-                                return err_set(err, ERR_INVALID, "invalid escape at the end of a substitution's pattern");
+                                return err_set(err, ERR_INVALID,
+                                               "invalid escape at the end of a substitution's pattern");
                         p++;
                 }
                 g->token[g->count].kind = kind;
@@ -63,8 +71,9 @@ static bool states_step(const struct glob *g, bool *state, char c)
         /* From the end, so that a state is read before its predecessor writes it. */
         for (size_t i = g->count + 1; i-- > 0;) {
                 bool stay = i < g->count && state[i] && g->token[i].kind == GLOB_MANY;
-                bool come = i > 0 && state[i - 1] && (g->token[i - 1].kind == GLOB_ONE ||
-                                                      (g->token[i - 1].kind == GLOB_BYTE && g->token[i - 1].c == c));
+                bool come = i > 0 && state[i - 1] &&
+                            (g->token[i - 1].kind == GLOB_ONE ||
+                             (g->token[i - 1].kind == GLOB_BYTE && g->token[i - 1].c == c));
                 state[i] = stay || come;
                 alive |= state[i];
         }
@@ -93,7 +102,8 @@ static int value_check(const char *value, struct err *err)
 {
         if (strlen(value) <= SUBSTITUTE_VALUE_MAX)
                 return 0;
-        return err_set(err, ERR_TOO_LARGE, "the value in a pattern substitution is longer than %d bytes", SUBSTITUTE_VALUE_MAX);
+        return err_set(err, ERR_TOO_LARGE, "the value in a pattern substitution is longer than %d bytes",
+                       SUBSTITUTE_VALUE_MAX);
 }
 
 char *substitute_trim(const char *value, const char *pattern, bool suffix, bool longest, struct err *err)

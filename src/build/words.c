@@ -121,9 +121,10 @@ int words_from_json(const char *text, char ***ret, struct err *err)
         _cleanup_strv_ char **words = NULL;
         size_t i;
         json_t *item;
-        json_array_foreach(array, i, item) {
+        json_array_foreach (array, i, item) {
                 if (!json_is_string(item))
-                        return err_set(err, ERR_INVALID, "when using JSON array syntax, arrays must be comprised of strings only");
+                        return err_set(err, ERR_INVALID,
+                                       "when using JSON array syntax, arrays must be comprised of strings only");
                 strv_push(&words, json_string_value(item));
         }
         *ret = TAKE_PTR(words);

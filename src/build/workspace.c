@@ -9,12 +9,21 @@
 #include "base/str.h"
 #include "runtime/cgroup.h"
 
-char *workspace_root_id(struct workspace *w) { return xasprintf("build-%s%08x", w->id, w->next++); }
-char *workspace_cgroup(const char *root_id) { return xasprintf("/tare/%s", root_id); }
+char *workspace_root_id(struct workspace *w)
+{
+        return xasprintf("build-%s%08x", w->id, w->next++);
+}
+char *workspace_cgroup(const char *root_id)
+{
+        return xasprintf("/tare/%s", root_id);
+}
 
 /* --- sweeping --- */
 
-struct sweep { const char *prefix; char **roots; };
+struct sweep {
+        const char *prefix;
+        char **roots;
+};
 
 static int collect_root(void *data, const char *id, struct err *err)
 {
@@ -41,12 +50,12 @@ static void sweep_build(struct workspace *w, const struct build_options *o, cons
         struct err ignored = ERR_INIT;
         _cleanup_close_ int lock = file_lock_at(w->dir_fd, id, true, false, &ignored);
         if (lock < 0)
-                return;                /* it lives */
+                return; /* it lives */
         _cleanup_free_ char *prefix = xasprintf("build-%s", id);
         _cleanup_free_ char *scratch = xasprintf("%s.d", id);
         struct sweep s = { .prefix = prefix };
         (void)roots_walk(w->st->snapshots, collect_root, &s, &ignored);
-        STRV_FOREACH(r, s.roots)
+        STRV_FOREACH (r, s.roots)
                 sweep_root(w->st, o, *r);
         strv_free(s.roots);
         (void)tree_remove_at(w->dir_fd, scratch, &ignored);

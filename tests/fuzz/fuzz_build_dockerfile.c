@@ -13,7 +13,7 @@ static void check(const struct dockerfile *d)
                 const struct instruction *in = &d->list[i];
                 if (!in->original || !in->line || in->kind >= INSTR_KINDS)
                         abort();
-                STRV_FOREACH(a, in->args) {
+                STRV_FOREACH (a, in->args) {
                         struct err err = ERR_INIT;
                         _cleanup_free_ char *text = NULL;
                         _cleanup_strv_ char **words = NULL;

@@ -6,7 +6,7 @@
 int change_arg(struct change *c, const struct instruction *in, struct err *err)
 {
         _cleanup_strv_ char **shown = NULL;
-        STRV_FOREACH(a, in->args) {
+        STRV_FOREACH (a, in->args) {
                 _cleanup_free_ char *word = NULL;
                 if (change_expand(c, *a, &word, err) < 0)
                         return -1;

@@ -53,13 +53,13 @@ int change_expose(struct change *c, const struct instruction *in, struct err *er
 {
         _cleanup_strv_ char **shown = NULL;
         _cleanup_strv_ char **ports = NULL;
-        STRV_FOREACH(a, in->args) {
+        STRV_FOREACH (a, in->args) {
                 _cleanup_strv_ char **words = NULL;
                 if (dockerfile_expand_words(*a, c->escape, c->env, &words, err) < 0)
                         return -1;
                 strv_extend(&shown, words);
         }
-        STRV_FOREACH(w, shown)
+        STRV_FOREACH (w, shown)
                 if (ports_add(&ports, *w, err) < 0)
                         return -1;
         strv_extend(&c->exec->exposed_ports, ports);

@@ -5,7 +5,7 @@
 #include <strings.h>
 #include "base/str.h"
 
-#define LEAST_NS 1000000               /* 1 ms, docker's */
+#define LEAST_NS 1000000 /* 1 ms, docker's */
 
 static int read_time(const struct instruction *in, const char *flag, int64_t *ret, struct err *err)
 {
@@ -42,7 +42,8 @@ static int read_command(const struct instruction *in, struct healthcheck *h, str
         strv_push(&h->test, in->json ? "CMD" : "CMD-SHELL");
         strv_extend(&h->test, in->args + 1);
         if (read_time(in, "interval", &h->interval, err) < 0 || read_time(in, "timeout", &h->timeout, err) < 0 ||
-            read_time(in, "start-period", &h->start_period, err) < 0 || read_time(in, "start-interval", &h->start_interval, err) < 0)
+            read_time(in, "start-period", &h->start_period, err) < 0 ||
+            read_time(in, "start-interval", &h->start_interval, err) < 0)
                 return -1;
         return read_retries(in, &h->retries, err);
 }
@@ -54,8 +55,8 @@ static char *describe(const struct healthcheck *h)
         _cleanup_free_ char *timeout = go_duration(h->timeout);
         _cleanup_free_ char *period = go_duration(h->start_period);
         _cleanup_free_ char *start = go_duration(h->start_interval);
-        return xasprintf("HEALTHCHECK &{%s \"%s\" \"%s\" \"%s\" \"%s\" '\\x%02llx'}", test, interval, timeout, period, start,
-                         (unsigned long long)h->retries);
+        return xasprintf("HEALTHCHECK &{%s \"%s\" \"%s\" \"%s\" \"%s\" '\\x%02llx'}", test, interval, timeout, period,
+                         start, (unsigned long long)h->retries);
 }
 
 int change_healthcheck(struct change *c, const struct instruction *in, struct err *err)

@@ -7,7 +7,7 @@ int change_label(struct change *c, const struct instruction *in, struct err *err
         _cleanup_strv_ char **pairs = NULL;
         if (change_expand_pairs(c, in, &pairs, err) < 0)
                 return -1;
-        STRV_FOREACH(p, pairs)
+        STRV_FOREACH (p, pairs)
                 strv_env_set(&c->exec->labels, *p);
         _cleanup_free_ char *joined = strv_join(pairs, " ");
         c->comment = xasprintf("LABEL %s", joined);

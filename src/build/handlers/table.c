@@ -19,7 +19,10 @@ static const change_fn handlers[INSTR_KINDS] = {
         [INSTR_WORKDIR] = change_workdir,
 };
 
-change_fn change_handler(enum instruction_kind kind) { return handlers[kind]; }
+change_fn change_handler(enum instruction_kind kind)
+{
+        return handlers[kind];
+}
 
 int change_expand(const struct change *c, const char *word, char **ret, struct err *err)
 {

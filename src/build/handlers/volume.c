@@ -6,7 +6,7 @@
 int change_volume(struct change *c, const struct instruction *in, struct err *err)
 {
         _cleanup_strv_ char **shown = NULL;
-        STRV_FOREACH(a, in->args) {
+        STRV_FOREACH (a, in->args) {
                 char *path = NULL;
                 if (change_expand(c, *a, &path, err) < 0)
                         return -1;

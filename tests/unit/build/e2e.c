@@ -24,8 +24,14 @@ static int prepare(void *data, const char *id, struct oci_spec *spec, struct err
         return 0;
 }
 
-static int network(void *data, pid_t pid, int netns_fd, struct err *err) { return 0; }
-static void done(void *data, const char *id) { ((struct e2e *)data)->done++; }
+static int network(void *data, pid_t pid, int netns_fd, struct err *err)
+{
+        return 0;
+}
+static void done(void *data, const char *id)
+{
+        ((struct e2e *)data)->done++;
+}
 
 static void progress(void *data, const char *line)
 {
@@ -38,7 +44,9 @@ static void must_run(char *const *argv)
 {
         struct err err = ERR_INIT;
         int status = 0;
-        const struct proc_spawn spawn = { .path = argv[0], .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = 2 };
+        const struct proc_spawn spawn = {
+                .path = argv[0], .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = 2
+        };
         assert_int_equal(proc_run(&spawn, NULL, 0, NULL, &status, &err), 0);
         assert_int_equal(status, 0);
 }
@@ -47,13 +55,18 @@ static void must_run(char *const *argv)
 static void make_base(struct e2e *e)
 {
         struct err err = ERR_INIT;
-        _cleanup_free_ char *script = xasprintf(
-                "set -e; mkdir -p %s/base && cd %s/base && mkdir -p bin etc tmp home/u existing && cp \"$(command -v busybox)\" bin/busybox"
-                " && for a in sh ls cat echo true false test touch mkdir chmod chown rm ln id env stat readlink sleep grep pwd sed find wc;"
-                " do ln -s busybox bin/$a; done; printf 'root:x:0:0::/root:/bin/sh\\nu:x:1000:1001::/home/u:/bin/sh\\n' > etc/passwd;"
-                " printf 'root:x:0:\\nug:x:1001:\\nother:x:1002:u\\n' > etc/group; ln -s /existing linkdir; ln -s /../../../../escape out;"
-                " ln -s etc/linked linkfile; echo linked > etc/linked; chmod 1777 tmp; cd .. && tar -C base -cf base.tar . ",
-                e->dir, e->dir);
+        _cleanup_free_ char *script =
+                xasprintf("set -e; mkdir -p %s/base && cd %s/base && mkdir -p bin etc tmp home/u existing && cp "
+                          "\"$(command -v busybox)\" bin/busybox"
+                          " && for a in sh ls cat echo true false test touch mkdir chmod chown rm ln id env stat "
+                          "readlink sleep grep pwd sed find wc;"
+                          " do ln -s busybox bin/$a; done; printf "
+                          "'root:x:0:0::/root:/bin/sh\\nu:x:1000:1001::/home/u:/bin/sh\\n' > etc/passwd;"
+                          " printf 'root:x:0:\\nug:x:1001:\\nother:x:1002:u\\n' > etc/group; ln -s /existing linkdir; "
+                          "ln -s /../../../../escape out;"
+                          " ln -s etc/linked linkfile; echo linked > etc/linked; chmod 1777 tmp; cd .. && tar -C base "
+                          "-cf base.tar . ",
+                          e->dir, e->dir);
         char *argv[] = { (char *)"/bin/sh", (char *)"-c", script, NULL };
         must_run(argv);
         _cleanup_free_ char *tar = xasprintf("%s/base.tar", e->dir);
@@ -135,9 +148,17 @@ int e2e_begin(void **state)
         e->out = open(out, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         assert_true(e->out >= 0);
         e->pulls = e->prepared = e->done = 0;
-        e->o = (struct build_options){ .context = TAKE_PTR(context), .source_date_epoch = -1, .pull_image = fail_pull, .step_prepare = prepare,
-                                       .step_network = network, .step_done = done, .data = e, .progress = progress, .out_fd = e->out,
-                                       .err_fd = e->out, .seccomp_cache = e->dir };
+        e->o = (struct build_options){ .context = TAKE_PTR(context),
+                                       .source_date_epoch = -1,
+                                       .pull_image = fail_pull,
+                                       .step_prepare = prepare,
+                                       .step_network = network,
+                                       .step_done = done,
+                                       .data = e,
+                                       .progress = progress,
+                                       .out_fd = e->out,
+                                       .err_fd = e->out,
+                                       .seccomp_cache = e->dir };
         return 0;
 }
 
@@ -156,7 +177,7 @@ int e2e_end(void **state)
         if (!e->st)
                 return 0;
         (void)roots_walk(e->st->snapshots, collect_looked_at, &roots, &err);
-        STRV_FOREACH(r, roots)
+        STRV_FOREACH (r, roots)
                 (void)root_remove(e->st->snapshots, *r, &err);
         strv_free(roots);
         (void)tree_remove_at(AT_FDCWD, e->o.context, &err);
@@ -165,7 +186,10 @@ int e2e_end(void **state)
         return 0;
 }
 
-char *ctx_path(struct e2e *e, const char *path) { return xasprintf("%s/context/%s", e->dir, path); }
+char *ctx_path(struct e2e *e, const char *path)
+{
+        return xasprintf("%s/context/%s", e->dir, path);
+}
 
 static void make_parent(const char *path)
 {
@@ -206,7 +230,10 @@ char *e2e_build(struct e2e *e, const char *text, struct err *err)
         return build_run(e->db, e->st, &e->o, &id, err) < 0 ? NULL : id;
 }
 
-static const char *said(const struct e2e *e) { return e->said.data ? e->said.data : ""; }
+static const char *said(const struct e2e *e)
+{
+        return e->said.data ? e->said.data : "";
+}
 
 char *e2e_good(struct e2e *e, const char *text)
 {

@@ -9,7 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NEED_ROOT(e) struct e2e *e = *state; if (!e->st) skip()
+#define NEED_ROOT(e)                                                                                                   \
+        struct e2e *e = *state;                                                                                        \
+        if (!e->st)                                                                                                    \
+        skip()
 
 static void test_first(void **state)
 {
@@ -17,13 +20,21 @@ static void test_first(void **state)
         char *tags[] = { (char *)"x", (char *)"y:2", NULL };
         e->o.tags = tags;
         ctx_write(e, "f", "content\n");
-        _cleanup_free_ char *id = e2e_good(e, "FROM base\nENV A=b\nRUN echo \"out $A\"; echo made > /made\nCOPY f /f\nCMD [\"sh\"]\n");
+        _cleanup_free_ char *id =
+                e2e_good(e, "FROM base\nENV A=b\nRUN echo \"out $A\"; echo made > /made\nCOPY f /f\nCMD [\"sh\"]\n");
         _cleanup_buf_ struct buf out = BUF_INIT(0);
         e2e_output(e, &out);
         assert_string_equal(out.data, "out b\n");
-        static const char *const lines[] = { "Step 1/5 : FROM base\n ---> ", "Step 2/5 : ENV A=b\n ---> ", "Step 3/5 : RUN echo ", " ---> Running in ",
-                                             " ---> Removed intermediate container ", "Step 4/5 : COPY f /f\n", "Step 5/5 : CMD [\"sh\"]\n",
-                                             "Successfully built ", "Successfully tagged x:latest\n", "Successfully tagged y:2\n" };
+        static const char *const lines[] = { "Step 1/5 : FROM base\n ---> ",
+                                             "Step 2/5 : ENV A=b\n ---> ",
+                                             "Step 3/5 : RUN echo ",
+                                             " ---> Running in ",
+                                             " ---> Removed intermediate container ",
+                                             "Step 4/5 : COPY f /f\n",
+                                             "Step 5/5 : CMD [\"sh\"]\n",
+                                             "Successfully built ",
+                                             "Successfully tagged x:latest\n",
+                                             "Successfully tagged y:2\n" };
         for (size_t i = 0; i < ELEMENTS(lines); i++)
                 if (!e2e_said(e, lines[i]))
                         fail_msg("%s was not said:\n%s", lines[i], e->said.data);
@@ -108,7 +119,8 @@ static void test_args(void **state)
         NEED_ROOT(e);
         char *one[] = { (char *)"V=1", (char *)"HTTP_PROXY=http://p", (char *)"NOBODY=x", NULL };
         char *two[] = { (char *)"V=2", (char *)"HTTP_PROXY=http://q", NULL };
-        const char *text = "ARG V=0\nFROM base\nRUN echo early $V\nARG V\nRUN test \"$V-$HTTP_PROXY\" != - && echo late\nENV V=e\nRUN test $V = e\n";
+        const char *text = "ARG V=0\nFROM base\nRUN echo early $V\nARG V\nRUN test \"$V-$HTTP_PROXY\" != - && echo "
+                           "late\nENV V=e\nRUN test $V = e\n";
         e->o.build_args = one;
         free(e2e_good(e, text));
         assert_int_equal(e2e_said(e, "[Warning] One or more build-args [NOBODY] were not consumed"), 1);
@@ -121,21 +133,25 @@ static void test_args(void **state)
         assert_string_equal(c.history[c.history_count - 1].created_by, "|1 V=2 /bin/sh -c test $V = 2");
         e->o.build_args = NULL;
         free(e2e_good(e, "ARG V=7\nFROM base\nARG V\nRUN test $V = 7\nARG W=$V$V\nRUN test $W = 77\n"));
-        free(e2e_good(e, "FROM base\nARG TARGETPLATFORM\nARG TARGETOS\nRUN test $TARGETOS = linux && test -n \"$TARGETPLATFORM\"\n"));
+        free(e2e_good(e, "FROM base\nARG TARGETPLATFORM\nARG TARGETOS\nRUN test $TARGETOS = linux && test -n "
+                         "\"$TARGETPLATFORM\"\n"));
         free(e2e_good(e, "FROM base\nRUN test -z \"$TARGETOS\"\n"));
 }
 
 static void test_failures(void **state)
 {
         NEED_ROOT(e);
-        e2e_bad(e, "FROM base\n\nRUN false\n", "Dockerfile:3: The command '/bin/sh -c false' returned a non-zero code: 1");
-        e2e_bad(e, "FROM base\nRUN [\"sh\", \"-c\", \"exit 77\"]\n", "Dockerfile:2: The command 'sh -c exit 77' returned a non-zero code: 77");
+        e2e_bad(e, "FROM base\n\nRUN false\n",
+                "Dockerfile:3: The command '/bin/sh -c false' returned a non-zero code: 1");
+        e2e_bad(e, "FROM base\nRUN [\"sh\", \"-c\", \"exit 77\"]\n",
+                "Dockerfile:2: The command 'sh -c exit 77' returned a non-zero code: 77");
         e2e_bad(e, "FROM base\nRUN sh -c 'kill -9 $$'; exit $?\n", "returned a non-zero code: 137");
         e2e_bad(e, "FROM base\nRUN [\"/no/such\"]\n", "Dockerfile:2: ");
         e2e_bad(e, "FROM base\nUSER nobody-here\nRUN true\n", "Dockerfile:3: ");
         e2e_bad(e, "FROM nothing-here\nRUN true\n", "Dockerfile:1: pull access denied for nothing-here");
         assert_int_equal(e->pulls, 1);
-        e2e_bad(e, "FROM base\nCOPY nothing /\n", "Dockerfile:2: COPY failed: file not found in build context or excluded by .dockerignore");
+        e2e_bad(e, "FROM base\nCOPY nothing /\n",
+                "Dockerfile:2: COPY failed: file not found in build context or excluded by .dockerignore");
         e2e_bad(e, "FROM base\nEXPOSE x\n", "Dockerfile:2: invalid containerPort: x");
         e2e_bad(e, "FROM scratch\n", "No image was generated");
         char *bad[] = { (char *)"UPPER", NULL };
@@ -151,7 +167,8 @@ static void test_failures(void **state)
 static void test_stages(void **state)
 {
         NEED_ROOT(e);
-        const char *text = "FROM base AS one\nRUN echo from-one > /f\nFROM base AS never\nRUN false\nFROM one AS two\nRUN cat /f > /g; id -u\n"
+        const char *text = "FROM base AS one\nRUN echo from-one > /f\nFROM base AS never\nRUN false\nFROM one AS "
+                           "two\nRUN cat /f > /g; id -u\n"
                            "FROM scratch\nCOPY --from=one /f /f\nCOPY --from=2 /g /d/\nLABEL x=y\n";
         _cleanup_free_ char *id = e2e_good(e, text);
         assert_int_equal(e2e_said(e, "Step 8/8 : LABEL x=y"), 1);
@@ -183,7 +200,8 @@ static void test_onbuild(void **state)
         char *tags[] = { (char *)"parent", NULL };
         e->o.tags = tags;
         ctx_write(e, "f", "triggered\n");
-        free(e2e_good(e, "FROM base\nONBUILD ARG V=1\nONBUILD COPY f /f\nONBUILD RUN cat /f > /g && test $V = 1\nONBUILD COPY <<EOF /h\nhere $V\nEOF\n"));
+        free(e2e_good(e, "FROM base\nONBUILD ARG V=1\nONBUILD COPY f /f\nONBUILD RUN cat /f > /g && test $V = "
+                         "1\nONBUILD COPY <<EOF /h\nhere $V\nEOF\n"));
         e->o.tags = NULL;
         _cleanup_free_ char *id = e2e_good(e, "FROM parent\nRUN cat /g > /i\n");
         assert_int_equal(e2e_said(e, "# Executing 4 build triggers"), 1);
@@ -206,9 +224,11 @@ static void test_configuration(void **state)
         NEED_ROOT(e);
         char *labels[] = { (char *)"l=it's $HOME", (char *)"m", NULL };
         e->o.labels = labels;
-        _cleanup_free_ char *id = e2e_good(e, "FROM base\nCMD [\"old\"]\nMAINTAINER me\nUSER u\nWORKDIR /w\nWORKDIR x\nSHELL [\"/bin/sh\", \"-ec\"]\n"
-                                              "RUN pwd > /tmp/p; id -u >> /tmp/p; id -g >> /tmp/p; echo $HOME >> /tmp/p\nEXPOSE 80\nVOLUME /v\n"
-                                              "STOPSIGNAL 3\nHEALTHCHECK NONE\nENTRYPOINT e\n");
+        _cleanup_free_ char *id = e2e_good(
+                e,
+                "FROM base\nCMD [\"old\"]\nMAINTAINER me\nUSER u\nWORKDIR /w\nWORKDIR x\nSHELL [\"/bin/sh\", \"-ec\"]\n"
+                "RUN pwd > /tmp/p; id -u >> /tmp/p; id -g >> /tmp/p; echo $HOME >> /tmp/p\nEXPOSE 80\nVOLUME /v\n"
+                "STOPSIGNAL 3\nHEALTHCHECK NONE\nENTRYPOINT e\n");
         _cleanup_image_config_ struct image_config c;
         e2e_config(e, id, &c);
         assert_string_equal(c.author, "me");
@@ -218,7 +238,8 @@ static void test_configuration(void **state)
         assert_string_equal(c.exec.labels[1], "m=");
         assert_string_equal(c.exec.entrypoint[1], "-ec");
         assert_string_equal(c.exec.cmd[0], "old");
-        assert_string_equal(c.history[c.history_count - 3].created_by, "/bin/sh -ec #(nop)  HEALTHCHECK &{[\"NONE\"] \"0s\" \"0s\" \"0s\" \"0s\" '\\x00'}");
+        assert_string_equal(c.history[c.history_count - 3].created_by,
+                            "/bin/sh -ec #(nop)  HEALTHCHECK &{[\"NONE\"] \"0s\" \"0s\" \"0s\" \"0s\" '\\x00'}");
         _cleanup_close_ int root = e2e_open(e, id);
         _cleanup_free_ char *p = file_text(root, "/tmp/p"), *w = file_what(root, "/w/x");
         assert_string_equal(p, "/w/x\n1000\n1001\n/home/u\n");
@@ -318,7 +339,7 @@ static void test_killed(void **state)
         int status;
         assert_int_equal(waitpid(child, &status, 0), child);
         free(e2e_good(e, "FROM base\nRUN true\n"));
-        assert_int_equal(e->done, 2);  /* its own step, and the dead one's */
+        assert_int_equal(e->done, 2); /* its own step, and the dead one's */
         /* Roots left would be counted by the tear-down. */
 }
 
@@ -362,7 +383,8 @@ static void test_at_once(void **state)
                 struct err err = ERR_INIT;
                 if (e2e_reopen(e, &err) < 0)
                         _exit(9);
-                _cleanup_free_ char *id = e2e_build(e, "FROM base\nRUN echo at-once > /x\nCOPY f /f\nENV a=b\nRUN cat /x /f\n", &err);
+                _cleanup_free_ char *id =
+                        e2e_build(e, "FROM base\nRUN echo at-once > /x\nCOPY f /f\nENV a=b\nRUN cat /x /f\n", &err);
                 if (!id)
                         print_error("%s\n", err.msg);
                 _exit(id ? 0 : 1);
@@ -379,8 +401,10 @@ static void test_at_once(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, e2e_begin, e2e_end)
-        const struct CMUnitTest tests[] = { T(test_first), T(test_cache), T(test_args), T(test_failures), T(test_stages), T(test_onbuild),
-                                            T(test_configuration), T(test_nothing_to_do), T(test_reproducible), T(test_lost_layer), T(test_prune),
-                                            T(test_killed), T(test_cancelled), T(test_at_once) };
+        const struct CMUnitTest tests[] = { T(test_first),         T(test_cache),         T(test_args),
+                                            T(test_failures),      T(test_stages),        T(test_onbuild),
+                                            T(test_configuration), T(test_nothing_to_do), T(test_reproducible),
+                                            T(test_lost_layer),    T(test_prune),         T(test_killed),
+                                            T(test_cancelled),     T(test_at_once) };
         return cmocka_run_group_tests(tests, e2e_setup, e2e_teardown);
 }

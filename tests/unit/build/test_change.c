@@ -9,7 +9,9 @@
 #include "build/gotext-internal.h"
 #include "build/handlers-internal.h"
 
-struct row { const char *lines, *json, *comment; };
+struct row {
+        const char *lines, *json, *comment;
+};
 
 /* Applies the lines one after another to an empty configuration, as a stage does. */
 static int apply(const char *lines, struct image_exec *exec, char **ret_comment, struct err *err)
@@ -21,7 +23,12 @@ static int apply(const char *lines, struct image_exec *exec, char **ret_comment,
         int r = dockerfile_parse(lines, strlen(lines), "D", &d, err);
         for (size_t i = 0; r == 0 && i < d.count; i++) {
                 _cleanup_strv_ char **env = arg_environment(&args, exec->env);
-                struct change c = { .exec = exec, .author = &author, .cmd_set = &cmd_set, .args = &args, .escape = d.escape, .env = env };
+                struct change c = { .exec = exec,
+                                    .author = &author,
+                                    .cmd_set = &cmd_set,
+                                    .args = &args,
+                                    .escape = d.escape,
+                                    .env = env };
                 r = change_handler(d.list[i].kind)(&c, &d.list[i], err);
                 free(*ret_comment);
                 *ret_comment = c.comment;
@@ -34,7 +41,8 @@ static void test_configurations(void **state)
 {
         static const struct row rows[] = {
                 { "ENV a=b c='d e' f=$a", "{\"Env\":[\"a=b\",\"c=d e\",\"f=\"]}", "ENV a=b c=d e f=" },
-                { "ENV abc=hello\nENV abc=bye def=$abc\nENV ghi=$abc", "{\"Env\":[\"abc=bye\",\"def=hello\",\"ghi=bye\"]}", "ENV ghi=bye" },
+                { "ENV abc=hello\nENV abc=bye def=$abc\nENV ghi=$abc",
+                  "{\"Env\":[\"abc=bye\",\"def=hello\",\"ghi=bye\"]}", "ENV ghi=bye" },
                 { "ENV k a  b \"c\"", "{\"Env\":[\"k=a  b c\"]}", "ENV k=a  b c" },
                 { "ARG V=1\nENV W=$V", "{\"Env\":[\"W=1\"]}", "ENV W=1" },
                 { "ARG V=1\nENV V=2\nENV W=$V", "{\"Env\":[\"V=2\",\"W=2\"]}", "ENV W=2" },
@@ -48,21 +56,27 @@ static void test_configurations(void **state)
                 { "USER a:b", "{\"User\":\"a:b\"}", "USER a:b" },
                 { "CMD a b", "{\"Cmd\":[\"/bin/sh\",\"-c\",\"a b\"]}", "CMD [\"/bin/sh\" \"-c\" \"a b\"]" },
                 { "CMD [\"a\", \"b\\n\"]", "{\"Cmd\":[\"a\",\"b\\n\"]}", "CMD [\"a\" \"b\\n\"]" },
-                { "SHELL [\"/bin/bash\", \"-ec\"]\nCMD a", "{\"Cmd\":[\"/bin/bash\",\"-ec\",\"a\"],\"Shell\":[\"/bin/bash\",\"-ec\"]}",
+                { "SHELL [\"/bin/bash\", \"-ec\"]\nCMD a",
+                  "{\"Cmd\":[\"/bin/bash\",\"-ec\",\"a\"],\"Shell\":[\"/bin/bash\",\"-ec\"]}",
                   "CMD [\"/bin/bash\" \"-ec\" \"a\"]" },
                 { "SHELL [\"a\", \"-c\"]", "{\"Shell\":[\"a\",\"-c\"]}", "SHELL [a -c]" },
                 { "CMD [\"a\"]\nENTRYPOINT [\"b\"]", "{\"Cmd\":[\"a\"],\"Entrypoint\":[\"b\"]}", "ENTRYPOINT [\"b\"]" },
-                { "EXPOSE 80 443/udp 8000-8002/TCP", "{\"ExposedPorts\":{\"443/udp\":{},\"80/tcp\":{},\"8000/tcp\":{},\"8001/tcp\":{},\"8002/tcp\":{}}}",
+                { "EXPOSE 80 443/udp 8000-8002/TCP",
+                  "{\"ExposedPorts\":{\"443/udp\":{},\"80/tcp\":{},\"8000/tcp\":{},\"8001/tcp\":{},\"8002/tcp\":{}}}",
                   "EXPOSE 80 443/udp 8000-8002/TCP" },
-                { "ENV P='1 2'\nEXPOSE $P 1", "{\"Env\":[\"P=1 2\"],\"ExposedPorts\":{\"1/tcp\":{},\"2/tcp\":{}}}", "EXPOSE 1 2 1" },
+                { "ENV P='1 2'\nEXPOSE $P 1", "{\"Env\":[\"P=1 2\"],\"ExposedPorts\":{\"1/tcp\":{},\"2/tcp\":{}}}",
+                  "EXPOSE 1 2 1" },
                 { "VOLUME /b /a", "{\"Volumes\":{\"/a\":{},\"/b\":{}}}", "VOLUME [/b /a]" },
                 { "VOLUME [\"/a b\"]", "{\"Volumes\":{\"/a b\":{}}}", "VOLUME [/a b]" },
                 { "STOPSIGNAL SIGTERM", "{\"StopSignal\":\"SIGTERM\"}", "STOPSIGNAL SIGTERM" },
                 { "STOPSIGNAL RTMIN+3", "{\"StopSignal\":\"RTMIN+3\"}", "STOPSIGNAL RTMIN+3" },
                 { "STOPSIGNAL 9", "{\"StopSignal\":\"9\"}", "STOPSIGNAL 9" },
-                { "HEALTHCHECK NONE", "{\"Healthcheck\":{\"Test\":[\"NONE\"]}}", "HEALTHCHECK &{[\"NONE\"] \"0s\" \"0s\" \"0s\" \"0s\" '\\x00'}" },
-                { "HEALTHCHECK --interval=1m30s --timeout=5s --retries=3 --start-period=2s --start-interval=500ms CMD x y",
-                  "{\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"x y\"],\"Interval\":90000000000,\"Timeout\":5000000000,\"StartPeriod\":2000000000,"
+                { "HEALTHCHECK NONE", "{\"Healthcheck\":{\"Test\":[\"NONE\"]}}",
+                  "HEALTHCHECK &{[\"NONE\"] \"0s\" \"0s\" \"0s\" \"0s\" '\\x00'}" },
+                { "HEALTHCHECK --interval=1m30s --timeout=5s --retries=3 --start-period=2s --start-interval=500ms CMD "
+                  "x y",
+                  "{\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"x "
+                  "y\"],\"Interval\":90000000000,\"Timeout\":5000000000,\"StartPeriod\":2000000000,"
                   "\"StartInterval\":500000000,\"Retries\":3}}",
                   "HEALTHCHECK &{[\"CMD-SHELL\" \"x y\"] \"1m30s\" \"5s\" \"2s\" \"500ms\" '\\x03'}" },
                 { "HEALTHCHECK CMD [\"x\"]", "{\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"]}}",
@@ -88,14 +102,26 @@ static void test_configurations(void **state)
 
 static void test_errors(void **state)
 {
-        static const struct { const char *line, *part; } rows[] = {
-                { "EXPOSE x", "invalid containerPort: x" }, { "EXPOSE 70000", "invalid containerPort" }, { "EXPOSE 9-8", "invalid range" },
-                { "EXPOSE 8080:80", "invalid containerPort" }, { "EXPOSE 80/icmp", "invalid proto: icmp" }, { "STOPSIGNAL NOPE", "invalid signal" },
-                { "STOPSIGNAL 65", "invalid signal" }, { "STOPSIGNAL SIGRTMIN+31", "invalid signal" },
-                { "HEALTHCHECK CMD", "Missing command after HEALTHCHECK CMD" }, { "HEALTHCHECK x y", "Unknown type \"x\"" },
-                { "HEALTHCHECK NONE x", "takes no arguments" }, { "HEALTHCHECK --interval=5 CMD x", "missing unit" },
-                { "HEALTHCHECK --interval=1us CMD x", "less than 1ms" }, { "HEALTHCHECK --retries=-1 CMD x", "negative" },
-                { "ENV $x=b", "can not be blank" }, { "WORKDIR $x", "cannot normalize nothing" }, { "VOLUME [\"\"]", "empty string" },
+        static const struct {
+                const char *line, *part;
+        } rows[] = {
+                { "EXPOSE x", "invalid containerPort: x" },
+                { "EXPOSE 70000", "invalid containerPort" },
+                { "EXPOSE 9-8", "invalid range" },
+                { "EXPOSE 8080:80", "invalid containerPort" },
+                { "EXPOSE 80/icmp", "invalid proto: icmp" },
+                { "STOPSIGNAL NOPE", "invalid signal" },
+                { "STOPSIGNAL 65", "invalid signal" },
+                { "STOPSIGNAL SIGRTMIN+31", "invalid signal" },
+                { "HEALTHCHECK CMD", "Missing command after HEALTHCHECK CMD" },
+                { "HEALTHCHECK x y", "Unknown type \"x\"" },
+                { "HEALTHCHECK NONE x", "takes no arguments" },
+                { "HEALTHCHECK --interval=5 CMD x", "missing unit" },
+                { "HEALTHCHECK --interval=1us CMD x", "less than 1ms" },
+                { "HEALTHCHECK --retries=-1 CMD x", "negative" },
+                { "ENV $x=b", "can not be blank" },
+                { "WORKDIR $x", "cannot normalize nothing" },
+                { "VOLUME [\"\"]", "empty string" },
                 { "ENV a=${b", "missing '}'" },
         };
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -121,7 +147,8 @@ static void test_commit_change(void **state)
         assert_int_equal(build_apply_change("ENV a=b", &exec, &err), 0);
         assert_int_equal(build_apply_change("env c=${a}x", &exec, &err), 0);
         assert_string_equal(exec.env[1], "c=bx");
-        static const char *const refused[] = { "RUN x", "COPY a b", "ADD a b", "FROM a", "ARG a", "SHELL [\"a\"]", "MAINTAINER a" };
+        static const char *const refused[] = { "RUN x", "COPY a b",      "ADD a b",     "FROM a",
+                                               "ARG a", "SHELL [\"a\"]", "MAINTAINER a" };
         for (size_t i = 0; i < ELEMENTS(refused); i++) {
                 assert_int_equal(build_apply_change(refused[i], &exec, &err), -1);
                 assert_non_null(strstr(err.msg, "is not a valid change command"));
@@ -159,8 +186,12 @@ static void test_gotext(void **state)
         _cleanup_free_ char *q = go_quote("a\"b\\\t\x01\xc3\xa9"), *bad = go_quote("\xff");
         assert_string_equal(q, "\"a\\\"b\\\\\\t\\x01\xc3\xa9\"");
         assert_string_equal(bad, "\"\\xff\"");
-        static const struct { long long ns; const char *want; } rows[] = {
-                { 0, "0s" }, { 1500000000, "1.5s" }, { 3661000000000, "1h1m1s" }, { 60000000000, "1m0s" }, { 2000000, "2ms" },
+        static const struct {
+                long long ns;
+                const char *want;
+        } rows[] = {
+                { 0, "0s" },        { 1500000000, "1.5s" }, { 3661000000000, "1h1m1s" }, { 60000000000, "1m0s" },
+                { 2000000, "2ms" },
         };
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
                 _cleanup_free_ char *got = go_duration(rows[i].ns);
@@ -170,7 +201,8 @@ static void test_gotext(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_configurations), cmocka_unit_test(test_errors), cmocka_unit_test(test_commit_change),
-                                            cmocka_unit_test(test_args), cmocka_unit_test(test_gotext) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_configurations), cmocka_unit_test(test_errors),
+                                            cmocka_unit_test(test_commit_change), cmocka_unit_test(test_args),
+                                            cmocka_unit_test(test_gotext) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

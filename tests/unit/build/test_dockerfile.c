@@ -1,5 +1,5 @@
-/* The parser against docker's corner cases. A parsed file is printed one instruction a line:
- * LINE NAME [flag]... {json} (arg)... <<name:text>> and compared as text. */
+/* The parser against docker's corner cases. A parsed file is printed one instruction a line: LINE NAME [flag]...
+ * {json} (arg)... <<name:text>> and compared as text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,19 +17,22 @@ static char *show(const struct dockerfile *d)
         for (size_t i = 0; i < d->count; i++) {
                 const struct instruction *in = &d->list[i];
                 buf_addf(&b, &err, "%u %s", in->line, instruction_def(in->kind)->name);
-                STRV_FOREACH(f, in->flags)
+                STRV_FOREACH (f, in->flags)
                         buf_addf(&b, &err, " [%s]", *f);
                 buf_adds(&b, in->json ? " json" : "", &err);
-                STRV_FOREACH(a, in->args)
+                STRV_FOREACH (a, in->args)
                         buf_addf(&b, &err, " (%s)", *a);
                 for (size_t h = 0; h < in->heredoc_count; h++)
-                        buf_addf(&b, &err, " <<%s%s:%s>>", in->heredocs[h].expand ? "" : "!", in->heredocs[h].name, in->heredocs[h].text);
+                        buf_addf(&b, &err, " <<%s%s:%s>>", in->heredocs[h].expand ? "" : "!", in->heredocs[h].name,
+                                 in->heredocs[h].text);
                 buf_adds(&b, "\n", &err);
         }
         return buf_take(&b);
 }
 
-struct row { const char *text, *want; /* "!..." : the error */ };
+struct row {
+        const char *text, *want; /* "!..." : the error */
+};
 
 static void check(const struct row *row)
 {
@@ -53,7 +56,9 @@ static void test_lines(void **state)
                 { "FROM a", "1 FROM (a)\n" },
                 { "\n\n# c\nFROM a\n", "4 FROM (a)\n" },
                 { "from a\nrun x", "1 FROM (a)\n2 RUN (x)\n" },
-                { "\xef\xbb\xbf""FROM a", "1 FROM (a)\n" },
+                { "\xef\xbb\xbf"
+                  "FROM a",
+                  "1 FROM (a)\n" },
                 { "FROM a\r\nRUN b \\\r\n c\r\n", "1 FROM (a)\n2 RUN (b  c)\n" },
                 { "  FROM a", "1 FROM (a)\n" },
                 { "FROM a\nRUN a \\\n  && b \\\n\n  && c\nRUN d", "1 FROM (a)\n2 RUN (a   && b   && c)\n6 RUN (d)\n" },
@@ -151,7 +156,8 @@ static void test_errors(void **state)
                 { "FROM a\nRUN b \\\n c\nfoo\n", "!Dockerfile:4: unknown instruction: foo" },
                 { "FROM", "!Dockerfile:1: FROM requires either one or three arguments" },
                 { "FROM a b", "!Dockerfile:1: FROM requires either one argument, or three: FROM <source> [AS <name>]" },
-                { "FROM a b c", "!Dockerfile:1: FROM requires either one argument, or three: FROM <source> [AS <name>]" },
+                { "FROM a b c",
+                  "!Dockerfile:1: FROM requires either one argument, or three: FROM <source> [AS <name>]" },
                 { "COPY --frm=x a b", "!Dockerfile:1: unknown flag: --frm" },
                 { "COPY --from a b", "!Dockerfile:1: missing a value on flag: --from" },
                 { "COPY --from=a --from=b a b", "!Dockerfile:1: duplicate flag specified: --from" },
@@ -181,7 +187,8 @@ static void test_heredocs(void **state)
                 { "RUN <<\"E F\"\n$x\nE F", "1 RUN (<<\"E F\") <<!E F:$x\n>>\n" },
                 { "RUN <<E\\OF\n$x\nEOF", "1 RUN (<<E\\OF) <<!EOF:$x\n>>\n" },
                 { "COPY <<a <<b /d/\n1\na\n2\nb\n", "1 COPY (<<a) (<<b) (/d/) <<a:1\n>> <<b:2\n>>\n" },
-                { "RUN cat <<EOF | sh\nx # y \\\n# kept\n\nEOF", "1 RUN (cat <<EOF | sh) <<EOF:x # y \\\n# kept\n\n>>\n" },
+                { "RUN cat <<EOF | sh\nx # y \\\n# kept\n\nEOF",
+                  "1 RUN (cat <<EOF | sh) <<EOF:x # y \\\n# kept\n\n>>\n" },
                 { "RUN a 3<<EOF\nx\nEOF", "1 RUN (a 3<<EOF) <<EOF:x\n>>\n" },
                 { "RUN cat <<<x", "1 RUN (cat <<<x)\n" },
                 { "RUN echo $((1<<2))", "1 RUN (echo $((1<<2)))\n" },
@@ -217,7 +224,8 @@ static void test_hostile(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_directives), cmocka_unit_test(test_arguments),
-                                            cmocka_unit_test(test_errors), cmocka_unit_test(test_heredocs), cmocka_unit_test(test_hostile) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines),     cmocka_unit_test(test_directives),
+                                            cmocka_unit_test(test_arguments), cmocka_unit_test(test_errors),
+                                            cmocka_unit_test(test_heredocs),  cmocka_unit_test(test_hostile) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

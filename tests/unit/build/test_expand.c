@@ -7,10 +7,14 @@
 #include "base/str.h"
 #include "build/dockerfile.h"
 
-static char *const env[] = { (char *)"A=one", (char *)"B=two words", (char *)"EMPTY=", (char *)"P=/usr/local/bin", (char *)"F=a.tar.gz",
-                             (char *)"Q=it's \"x\"", (char *)"PATH=/bin", NULL };
+static char *const env[] = { (char *)"A=one",      (char *)"B=two words",
+                             (char *)"EMPTY=",     (char *)"P=/usr/local/bin",
+                             (char *)"F=a.tar.gz", (char *)"Q=it's \"x\"",
+                             (char *)"PATH=/bin",  NULL };
 
-struct row { const char *word, *want; };
+struct row {
+        const char *word, *want;
+};
 
 static void check(const struct row *row, char escape)
 {
@@ -28,31 +32,100 @@ static void check(const struct row *row, char escape)
                 fail_msg("%s: got %s, want %s", row->word, got, row->want);
 }
 
+static const struct row word_rows[] = {
+        { "", "" },
+        { "plain", "plain" },
+        { "$A", "one" },
+        { "${A}", "one" },
+        { "x${A}y", "xoney" },
+        { "$A$A", "oneone" },
+        { "$A.b", "one.b" },
+        { "$Ab", "" },
+        { "$", "$" },
+        { "a$", "a$" },
+        { "$/x", "$/x" },
+        { "$1x", "x" },
+        { "$12x", "x" },
+        { "\\$A", "$A" },
+        { "\\\\", "\\" },
+        { "\\a", "a" },
+        { "a\\", "a" },
+        { "'$A'", "$A" },
+        { "\"$A\"", "one" },
+        { "\"\\$A\"", "$A" },
+        { "\"\\a\"", "\\a" },
+        { "\"\\\\\"", "\\" },
+        { "\"\\\"\"", "\"" },
+        { "'a\\'", "a\\" },
+        { "'a b'c", "a bc" },
+        { "\"'\"", "'" },
+        { "'\"'", "\"" },
+        { "$B", "two words" },
+        { "$Q", "it's \"x\"" },
+        { "${B}", "two words" },
+        { "a=b", "a=b" },
+        { "${UNSET}", "" },
+        { "x$UNSET", "x" },
+        { "${UNSET:-d}", "d" },
+        { "${UNSET-d}", "d" },
+        { "${EMPTY:-d}", "d" },
+        { "${EMPTY-d}", "" },
+        { "${A:-d}", "one" },
+        { "${UNSET:-$A}", "one" },
+        { "${UNSET:-${A}x}", "onex" },
+        { "${UNSET:-${U2:-deep}}", "deep" },
+        { "${UNSET:-}", "" },
+        { "${UNSET:-a b}", "a b" },
+        { "${UNSET:-'}'}", "}" },
+        { "${UNSET:-\\}}", "}" },
+        { "${A:+alt}", "alt" },
+        { "${A+alt}", "alt" },
+        { "${UNSET:+alt}", "" },
+        { "${EMPTY:+alt}", "" },
+        { "${EMPTY+alt}", "alt" },
+        { "${A:?no}", "one" },
+        { "${A?no}", "one" },
+        { "${EMPTY?no}", "" },
+        { "${P#/*}", "usr/local/bin" },
+        { "${P#/*/}", "local/bin" },
+        { "${P##/*/}", "bin" },
+        { "${P%/*}", "/usr/local" },
+        { "${P%%/*}", "" },
+        { "${F%.*}", "a.tar" },
+        { "${F%%.*}", "a" },
+        { "${F#?}", ".tar.gz" },
+        { "${F#zz}", "a.tar.gz" },
+        { "${F#\\*}", "a.tar.gz" },
+        { "${UNSET#a}", "" },
+        { "${F/tar/zip}", "a.zip.gz" },
+        { "${F/./-}", "a-tar.gz" },
+        { "${F//./-}", "a-tar-gz" },
+        { "${F//a/}", ".tr.gz" },
+        { "${F/$A/x}", "a.tar.gz" },
+        { "${P//\\//_}", "_usr_local_bin" },
+        { "${A", NULL },
+        { "${", NULL },
+        { "${}", NULL },
+        { "${A:", NULL },
+        { "${A:x}", NULL },
+        { "${A:-", NULL },
+        { "${A!x}", NULL },
+        { "${A:#x}", NULL },
+        { "${UNSET:?no}", NULL },
+        { "${UNSET?}", NULL },
+        { "${EMPTY:?}", NULL },
+        { "'open", NULL },
+        { "\"open", NULL },
+        { "${UNSET:-'}", NULL },
+        { "${F/x}", NULL },
+        { "${F/x/y", NULL },
+        { "\xc3\xa9$A\xff", "\xc3\xa9one\xff" },
+};
+
 static void test_words(void **state)
 {
-        static const struct row rows[] = {
-                { "", "" }, { "plain", "plain" }, { "$A", "one" }, { "${A}", "one" }, { "x${A}y", "xoney" }, { "$A$A", "oneone" },
-                { "$A.b", "one.b" }, { "$Ab", "" }, { "$", "$" }, { "a$", "a$" }, { "$/x", "$/x" }, { "$1x", "x" }, { "$12x", "x" },
-                { "\\$A", "$A" }, { "\\\\", "\\" }, { "\\a", "a" }, { "a\\", "a" }, { "'$A'", "$A" }, { "\"$A\"", "one" },
-                { "\"\\$A\"", "$A" }, { "\"\\a\"", "\\a" }, { "\"\\\\\"", "\\" }, { "\"\\\"\"", "\"" }, { "'a\\'", "a\\" },
-                { "'a b'c", "a bc" }, { "\"'\"", "'" }, { "'\"'", "\"" }, { "$B", "two words" }, { "$Q", "it's \"x\"" },
-                { "${B}", "two words" }, { "a=b", "a=b" }, { "${UNSET}", "" }, { "x$UNSET", "x" },
-                { "${UNSET:-d}", "d" }, { "${UNSET-d}", "d" }, { "${EMPTY:-d}", "d" }, { "${EMPTY-d}", "" }, { "${A:-d}", "one" },
-                { "${UNSET:-$A}", "one" }, { "${UNSET:-${A}x}", "onex" }, { "${UNSET:-${U2:-deep}}", "deep" }, { "${UNSET:-}", "" },
-                { "${UNSET:-a b}", "a b" }, { "${UNSET:-'}'}", "}" }, { "${UNSET:-\\}}", "}" },
-                { "${A:+alt}", "alt" }, { "${A+alt}", "alt" }, { "${UNSET:+alt}", "" }, { "${EMPTY:+alt}", "" }, { "${EMPTY+alt}", "alt" },
-                { "${A:?no}", "one" }, { "${A?no}", "one" }, { "${EMPTY?no}", "" },
-                { "${P#/*}", "usr/local/bin" }, { "${P#/*/}", "local/bin" }, { "${P##/*/}", "bin" }, { "${P%/*}", "/usr/local" },
-                { "${P%%/*}", "" }, { "${F%.*}", "a.tar" }, { "${F%%.*}", "a" }, { "${F#?}", ".tar.gz" }, { "${F#zz}", "a.tar.gz" },
-                { "${F#\\*}", "a.tar.gz" }, { "${UNSET#a}", "" }, { "${F/tar/zip}", "a.zip.gz" }, { "${F/./-}", "a-tar.gz" },
-                { "${F//./-}", "a-tar-gz" }, { "${F//a/}", ".tr.gz" }, { "${F/$A/x}", "a.tar.gz" }, { "${P//\\//_}", "_usr_local_bin" },
-                { "${A", NULL }, { "${", NULL }, { "${}", NULL }, { "${A:", NULL }, { "${A:x}", NULL }, { "${A:-", NULL },
-                { "${A!x}", NULL }, { "${A:#x}", NULL }, { "${UNSET:?no}", NULL }, { "${UNSET?}", NULL }, { "${EMPTY:?}", NULL },
-                { "'open", NULL }, { "\"open", NULL }, { "${UNSET:-'}", NULL }, { "${F/x}", NULL }, { "${F/x/y", NULL },
-                { "\xc3\xa9$A\xff", "\xc3\xa9one\xff" },
-        };
-        for (size_t i = 0; i < ELEMENTS(rows); i++)
-                check(&rows[i], '\\');
+        for (size_t i = 0; i < ELEMENTS(word_rows); i++)
+                check(&word_rows[i], '\\');
 }
 
 static void test_backtick(void **state)
@@ -66,9 +139,20 @@ static void test_backtick(void **state)
 
 static void test_split(void **state)
 {
-        static const struct { const char *text, *joined; } rows[] = {
-                { "", "" }, { "a b", "a|b" }, { "  a\tb ", "a|b" }, { "$B", "two|words" }, { "\"$B\"", "two words" }, { "x$B", "xtwo|words" },
-                { "'a b' c", "a b|c" }, { "\"\" x", "|x" }, { "$EMPTY x", "x" }, { "a\\ b", "a b" }, { "$UNSET", "" },
+        static const struct {
+                const char *text, *joined;
+        } rows[] = {
+                { "", "" },
+                { "a b", "a|b" },
+                { "  a\tb ", "a|b" },
+                { "$B", "two|words" },
+                { "\"$B\"", "two words" },
+                { "x$B", "xtwo|words" },
+                { "'a b' c", "a b|c" },
+                { "\"\" x", "|x" },
+                { "$EMPTY x", "x" },
+                { "a\\ b", "a b" },
+                { "$UNSET", "" },
                 { "${UNSET:-1 2}", "1|2" },
         };
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -104,7 +188,7 @@ static void test_bounds(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_words), cmocka_unit_test(test_backtick), cmocka_unit_test(test_split),
-                                            cmocka_unit_test(test_bounds) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_words), cmocka_unit_test(test_backtick),
+                                            cmocka_unit_test(test_split), cmocka_unit_test(test_bounds) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,39 +10,103 @@
 
 static void test_patterns(void **state)
 {
-        static const struct { const char *pattern, *path; bool want; } rows[] = {
-                { "a", "a", true }, { "a", "b", false }, { "a", "a/b", false }, { "*", "a", true }, { "*", "a/b", false },
-                { "*.go", "x.go", true }, { "*.go", ".go", true }, { "*.go", "d/x.go", false }, { "a?c", "abc", true }, { "a?c", "a/c", false },
-                { "a?c", "a\xc3\xa9""c", true }, { "[a-c]x", "bx", true }, { "[a-c]x", "dx", false }, { "[^a]x", "bx", true },
-                { "[^a]x", "ax", false }, { "[^a]x", "/x", false }, { "[!a]x", "!x", true }, { "\\*", "*", true }, { "\\*", "a", false },
-                { "[\\]]", "]", true }, { "[a-", "a", false }, { "[]", "]", false }, { "a\\", "a", false },
-                { "**", "a/b/c", true }, { "**/x", "x", true }, { "**/x", "a/x", true }, { "**/x", "a/b/x", true }, { "**/x", "ax", false },
-                { "a/**/b", "a/b", true }, { "a/**/b", "a/x/y/b", true }, { "a/**/b", "axb", false }, { "a/**", "a/b/c", true },
-                { "a/**", "a", false }, { "**/*.c", "x/y.c", true }, { "**/*.c", "y.c", true }, { "**.c", "x/y.c", false },
-                { "abc.def", "abcxdef", false }, { "a$b", "a$b", true }, { "d**/x", "dir/x", true }, { "d*/x", "dir/x", true },
+        static const struct {
+                const char *pattern, *path;
+                bool want;
+        } rows[] = {
+                { "a", "a", true },
+                { "a", "b", false },
+                { "a", "a/b", false },
+                { "*", "a", true },
+                { "*", "a/b", false },
+                { "*.go", "x.go", true },
+                { "*.go", ".go", true },
+                { "*.go", "d/x.go", false },
+                { "a?c", "abc", true },
+                { "a?c", "a/c", false },
+                { "a?c",
+                  "a\xc3\xa9"
+                  "c",
+                  true },
+                { "[a-c]x", "bx", true },
+                { "[a-c]x", "dx", false },
+                { "[^a]x", "bx", true },
+                { "[^a]x", "ax", false },
+                { "[^a]x", "/x", false },
+                { "[!a]x", "!x", true },
+                { "\\*", "*", true },
+                { "\\*", "a", false },
+                { "[\\]]", "]", true },
+                { "[a-", "a", false },
+                { "[]", "]", false },
+                { "a\\", "a", false },
+                { "**", "a/b/c", true },
+                { "**/x", "x", true },
+                { "**/x", "a/x", true },
+                { "**/x", "a/b/x", true },
+                { "**/x", "ax", false },
+                { "a/**/b", "a/b", true },
+                { "a/**/b", "a/x/y/b", true },
+                { "a/**/b", "axb", false },
+                { "a/**", "a/b/c", true },
+                { "a/**", "a", false },
+                { "**/*.c", "x/y.c", true },
+                { "**/*.c", "y.c", true },
+                { "**.c", "x/y.c", false },
+                { "abc.def", "abcxdef", false },
+                { "a$b", "a$b", true },
+                { "d**/x", "dir/x", true },
+                { "d*/x", "dir/x", true },
         };
         for (size_t i = 0; i < ELEMENTS(rows); i++)
                 if (pattern_matches(rows[i].pattern, rows[i].path) != rows[i].want)
                         fail_msg("%s against %s is not %d", rows[i].pattern, rows[i].path, rows[i].want);
 }
 
-struct row { const char *rules, *path; bool ignored; int prunes; /* -1: not asked */ };
+struct row {
+        const char *rules, *path;
+        bool ignored;
+        int prunes; /* -1: not asked */
+};
 
 static void test_rules(void **state)
 {
         static const struct row rows[] = {
-                { "", "a", false, 0 }, { "a", "a", true, 1 }, { "a", "a/b/c", true, 1 }, { "/a", "a", true, 1 }, { "a/", "a/x", true, 1 },
-                { "./a", "a", true, 1 }, { "../a", "a", false, -1 }, { "#a\na", "#a", false, 0 }, { "\n\n  a  \r\n", "a", true, 1 },
-                { "*/temp*", "x/temporary", true, 1 }, { "*/temp*", "x/y/temp", false, 0 }, { "temp?", "tempa", true, 1 },
-                { "temp?", "temp", false, 0 }, { ".", "a", false, 0 }, { "*\n!keep", "keep", false, 0 }, { "*\n!keep", "other", true, 1 },
-                { "*\n!d/keep", "d", true, 0 }, { "*\n!d/keep", "d/keep", false, 0 }, { "*\n!d/keep", "d/other", true, 1 },
-                { "*\n!d/keep", "e", true, 1 }, { "*\n!**/x.md", "d", true, 0 }, { "*\n!**/x.md", "d/e/x.md", false, -1 },
+                { "", "a", false, 0 },
+                { "a", "a", true, 1 },
+                { "a", "a/b/c", true, 1 },
+                { "/a", "a", true, 1 },
+                { "a/", "a/x", true, 1 },
+                { "./a", "a", true, 1 },
+                { "../a", "a", false, -1 },
+                { "#a\na", "#a", false, 0 },
+                { "\n\n  a  \r\n", "a", true, 1 },
+                { "*/temp*", "x/temporary", true, 1 },
+                { "*/temp*", "x/y/temp", false, 0 },
+                { "temp?", "tempa", true, 1 },
+                { "temp?", "temp", false, 0 },
+                { ".", "a", false, 0 },
+                { "*\n!keep", "keep", false, 0 },
+                { "*\n!keep", "other", true, 1 },
+                { "*\n!d/keep", "d", true, 0 },
+                { "*\n!d/keep", "d/keep", false, 0 },
+                { "*\n!d/keep", "d/other", true, 1 },
+                { "*\n!d/keep", "e", true, 1 },
+                { "*\n!**/x.md", "d", true, 0 },
+                { "*\n!**/x.md", "d/e/x.md", false, -1 },
                 { "*.md\n!README*.md\nREADME-secret.md", "README.md", false, -1 },
                 { "*.md\n!README*.md\nREADME-secret.md", "README-secret.md", true, -1 },
                 { "*.md\nREADME-secret.md\n!README*.md", "README-secret.md", false, -1 },
-                { "!a\na", "a", true, 1 }, { "a\n!a", "a/b", false, 0 }, { "**/node_modules", "p/q/node_modules/r", true, 1 },
-                { "d\n!d/*/k", "d/x", true, 0 }, { "d\n!d/*/k", "d/x/k", false, -1 }, { "d\n!d/*/k", "d/x/l", true, 1 },
-                { "\xef\xbb\xbf""a", "a", true, 1 }, { "a\n! a", "a", false, 0 },
+                { "!a\na", "a", true, 1 },
+                { "a\n!a", "a/b", false, 0 },
+                { "**/node_modules", "p/q/node_modules/r", true, 1 },
+                { "d\n!d/*/k", "d/x", true, 0 },
+                { "d\n!d/*/k", "d/x/k", false, -1 },
+                { "d\n!d/*/k", "d/x/l", true, 1 },
+                { "\xef\xbb\xbf"
+                  "a",
+                  "a", true, 1 },
+                { "a\n! a", "a", false, 0 },
         };
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
                 struct err err = ERR_INIT;
@@ -83,7 +147,7 @@ static void test_hostile(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_patterns), cmocka_unit_test(test_rules), cmocka_unit_test(test_errors),
-                                            cmocka_unit_test(test_hostile) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_patterns), cmocka_unit_test(test_rules),
+                                            cmocka_unit_test(test_errors), cmocka_unit_test(test_hostile) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Stages, their bases and what the target needs. A plan is printed one stage a line: [*]NAME<-BASE(kind)/count; * is needed. */
+/* Stages, their bases and what the target needs. A plan is printed one stage a line: [*]NAME<-BASE(kind)/count; * is
+ * needed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +27,9 @@ static char *show(const struct plan *p)
         return buf_take(&b);
 }
 
-struct row { const char *text, *target, *want; };
+struct row {
+        const char *text, *target, *want;
+};
 
 static void test_plans(void **state)
 {
@@ -36,7 +39,8 @@ static void test_plans(void **state)
                 { "FROM a AS X\nRUN b\nFROM x\nRUN c", NULL, "*x<-a/1 *-<-x(0)/1 steps 4" },
                 { "FROM a AS x\nRUN b\nFROM c\nRUN d", NULL, "x<-a/1 *-<-c/1 steps 2" },
                 { "FROM a AS x\nFROM b AS y\nFROM c\nCOPY --from=x p q", NULL, "*x<-a/0 y<-b/0 *-<-c/1 steps 3" },
-                { "FROM a AS x\nFROM b AS y\nCOPY --from=0 p q\nFROM c\nCOPY --from=1 p q", NULL, "*x<-a/0 *y<-b/1 *-<-c/1 steps 5" },
+                { "FROM a AS x\nFROM b AS y\nCOPY --from=0 p q\nFROM c\nCOPY --from=1 p q", NULL,
+                  "*x<-a/0 *y<-b/1 *-<-c/1 steps 5" },
                 { "FROM a AS x\nFROM b\nRUN --mount=type=bind,from=X,target=/m c", NULL, "*x<-a/0 *-<-b/1 steps 3" },
                 { "FROM a AS x\nFROM b\nFROM x", "0", "*x<-a/0 -<-b/0 -<-x(0)/0 steps 1" },
                 { "FROM a AS x\nRUN y\nFROM x AS z\nFROM b", "Z", "*x<-a/1 *z<-x(0)/0 -<-b/0 steps 3" },
@@ -57,7 +61,9 @@ static void test_plans(void **state)
                 struct err err = ERR_INIT;
                 _cleanup_dockerfile_ struct dockerfile d = { 0 };
                 _cleanup_(plan_done) struct plan p = { 0 };
-                const struct plan_request r = { .name = "Dockerfile", .build_args = given, .platforms = platforms, .target = rows[i].target };
+                const struct plan_request r = {
+                        .name = "Dockerfile", .build_args = given, .platforms = platforms, .target = rows[i].target
+                };
                 assert_int_equal(dockerfile_parse(rows[i].text, strlen(rows[i].text), "Dockerfile", &d, &err), 0);
                 if (plan_make(&d, &r, &p, &err) < 0)
                         fail_msg("%s: %s", rows[i].text, err.msg);
@@ -76,11 +82,14 @@ static void test_errors(void **state)
                 { "FROM a\nFROM $NOTHING", NULL, "Dockerfile:2: base name ($NOTHING) should not be blank" },
                 { "FROM ${x", NULL, "Dockerfile:1: syntax error: missing '}'" },
                 { "FROM a AS 1x", NULL,
-                  "Dockerfile:1: invalid name for build stage: \"1x\", name can't start with a number or contain symbols" },
+                  "Dockerfile:1: invalid name for build stage: \"1x\", name can't start with a number or contain "
+                  "symbols" },
                 { "FROM a AS x/y", NULL,
-                  "Dockerfile:1: invalid name for build stage: \"x/y\", name can't start with a number or contain symbols" },
+                  "Dockerfile:1: invalid name for build stage: \"x/y\", name can't start with a number or contain "
+                  "symbols" },
                 { "FROM a AS Scratch", NULL,
-                  "Dockerfile:1: invalid name for build stage: \"Scratch\", name can't start with a number or contain symbols" },
+                  "Dockerfile:1: invalid name for build stage: \"Scratch\", name can't start with a number or contain "
+                  "symbols" },
                 { "FROM a", "b", "Dockerfile:1: target stage \"b\" could not be found" },
                 { "FROM a", "1", "Dockerfile:1: target stage \"1\" could not be found" },
                 { "ARG =x\nFROM a", NULL, "Dockerfile:1: ARG names can not be blank" },
@@ -106,6 +115,7 @@ static void test_mount_option(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_plans), cmocka_unit_test(test_errors), cmocka_unit_test(test_mount_option) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_plans), cmocka_unit_test(test_errors),
+                                            cmocka_unit_test(test_mount_option) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
