@@ -1,0 +1,97 @@
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/timefmt.h"
+#include "monitor/monitor-internal.h"
+
+static void init_exited(struct monitor *m, int32_t code)
+{
+        m->exit_code = code;
+        m->finished = time_now();
+        m->phase = DRAINING;
+        input_drop(m);
+        streams_drain_begin(m);
+}
+
+/* As subreaper we are the parent of every orphan of the container that is in no pid namespace of its own. */
+void exit_reap(struct monitor *m)
+{
+        int status;
+        pid_t pid;
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+                if (pid == m->o.pid && m->phase == RUNNING)
+                        init_exited(m, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+        if (pid < 0 && errno == ECHILD && m->phase == RUNNING)
+                init_exited(m, 255);           /* not our child: nothing can be learned of it */
+}
+
+static void status_ended(struct monitor *m)
+{
+        struct err ignored = ERR_INIT;
+        struct container_status status = { .state = STATE_EXITED, .started = m->o.started, .finished = m->finished, .exit_code = m->exit_code,
+                                           .oom_killed = oom_killed(m->o.cgroup_path), .restarts = m->o.restarts, .monitor = getpid() };
+        proc_start_time(status.monitor, &status.monitor_ticks, &ignored);
+        container_status_write(m->run_dir, &status, &ignored);
+}
+
+static void ports_release(struct monitor *m)
+{
+        for (int i = 0; m->o.port_fds_first >= 0 && i < m->o.port_fds_count; i++)
+                close(m->o.port_fds_first + i);
+        m->o.port_fds_count = 0;
+}
+
+/* Everything of the output is in the log and on its way to the sessions: now others may know. Who connects from here on is told by the closed
+ * socket; who has connected already still gets an answer. */
+static void ended(struct monitor *m)
+{
+        m->phase = ENDED;
+        streams_end(m);
+        logfile_close(&m->log);
+        status_ended(m);
+        if (m->listen.fd >= 0)
+                sessions_accept(m);
+        watch_close(&m->listen, m->epoll_fd);
+        ports_release(m);
+        for (uint32_t i = 0; i < SESSIONS_MAX; i++)
+                if (m->sessions[i].watch.fd >= 0 && m->sessions[i].greeted)
+                        session_exit(m, &m->sessions[i]);
+}
+
+/* The program must find the lock free; and it must not inherit our protection from the OOM killer, as it may start the container anew. */
+static void hand_over(struct monitor *m)
+{
+        struct err ignored = ERR_INIT;
+        m->handed_over = true;
+        mem_closep(&m->lock_fd);
+        m->lock_fd = -1;
+        if (m->oom_score_fd >= 0 && write(m->oom_score_fd, m->oom_score, strlen(m->oom_score)) < 0)
+                ignored.kind = ERR_NONE;
+        char *argv[] = { (char *)(uintptr_t)"tare", (char *)(uintptr_t)"container", (char *)(uintptr_t)"exited", m->o.id, NULL };
+        struct proc_spawn spawn = { .path = m->o.cleanup_program, .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1,
+                                    .new_session = true };
+        pid_t pid;
+        if (m->o.cleanup_program && m->o.id)
+                proc_spawn(&spawn, &pid, NULL, &ignored);
+}
+
+bool exit_step(struct monitor *m)
+{
+        if (m->phase == RUNNING)
+                return false;
+        if (m->phase == DRAINING) {
+                if (!streams_drain(m))
+                        return false;
+                ended(m);
+        }
+        if (m->cleaned) {
+                mem_closep(&m->lock_fd);
+                m->lock_fd = -1;
+        } else if (!m->handed_over && !sessions_clean(m)) {
+                hand_over(m);
+        }
+        return (m->cleaned || m->handed_over) && !sessions_pending(m);
+}

@@ -1,0 +1,172 @@
+/* tare-monitor: the parent of one container's init. See monitor/monitor-internal.h for its life and runtime/attach.h for what it is told and
+ * what it says. Static and small, as there is one a container: no heap but what a slow client needs, buffers are given back when it is quiet. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "base/timefmt.h"
+#include "monitor/monitor-internal.h"
+
+#define EVENTS 32
+
+static struct monitor monitor;
+
+/* What ends programs does not end us: the container would lose its parent, its log and its exit code. */
+static int signals_setup(struct monitor *m)
+{
+        static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU,
+                                       SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGXCPU, SIGXFSZ };
+        sigset_t set;
+        for (size_t i = 0; i < ELEMENTS(ignored); i++)
+                signal(ignored[i], SIG_IGN);
+        signal(SIGCHLD, SIG_DFL);              /* ignored it would take the exit codes away */
+        sigemptyset(&set);
+        sigaddset(&set, SIGCHLD);
+        sigprocmask(SIG_SETMASK, &set, NULL);
+        watch_init(&m->signals, signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), WATCH_SIGNALS, 0);
+        return m->signals.fd < 0 ? -1 : watch_set(&m->signals, m->epoll_fd, EPOLLIN);
+}
+
+/* The last process to be killed for want of memory. Root without CAP_SYS_RESOURCE may not ask for it. */
+static void oom_protect(struct monitor *m)
+{
+        m->oom_score_fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+        ssize_t n = m->oom_score_fd < 0 ? -1 : pread(m->oom_score_fd, m->oom_score, sizeof(m->oom_score) - 1, 0);
+        if (n > 0 && write(m->oom_score_fd, "-999", 4) == 4)
+                return;
+        mem_closep(&m->oom_score_fd);
+        m->oom_score_fd = -1;
+}
+
+static int lock_setup(struct monitor *m, struct err *err)
+{
+        char line[64];
+        m->lock_fd = m->o.lock_fd >= 0 ? m->o.lock_fd : file_lock_at(m->run_dir, "monitor.pid", true, false, err);
+        if (m->lock_fd < 0)
+                return -1;
+        int length = snprintf(line, sizeof(line), "%d\n", (int)getpid());
+        if (ftruncate(m->lock_fd, 0) < 0 || pwrite(m->lock_fd, line, (size_t)length, 0) < 0)
+                return 0;                      /* for people to read; the lock is what counts */
+        return 0;
+}
+
+static void process_setup(void)
+{
+        prctl(PR_SET_NAME, "tare-monitor");
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
+        umask(022);
+        if (chdir("/") < 0)
+                return;                        /* then somebody's folder stays busy; not worth ending for */
+}
+
+static int monitor_setup(struct monitor *m, struct err *err)
+{
+        const struct monitor_options *o = &m->o;
+        if (!o->id || !o->run_dir || o->pid <= 1)
+                return err_set(err, ERR_INVALID, "id, run-dir and pid are needed");
+        fd_cloexec_from(3);
+        m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        m->run_dir = open(o->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (m->epoll_fd < 0 || m->run_dir < 0 || signals_setup(m) < 0)
+                return err_sys(err, "%s", o->run_dir);
+        if (lock_setup(m, err) < 0)
+                return -1;
+        logfile_init(&m->log, str_eq(o->log_driver, "none") ? NULL : o->log_path, o->log_max_size, o->log_max_files);
+        sessions_init(m);
+        streams_init(m);
+        input_init(m);
+        if (o->client_fd >= 0)
+                session_add(m, o->client_fd, true);
+        watch_init(&m->listen, o->listen_fd, WATCH_LISTEN, 0);
+        if (o->listen_fd >= 0)
+                fd_set_nonblock(o->listen_fd, true);
+        watch_set(&m->listen, m->epoll_fd, EPOLLIN);
+        return 0;
+}
+
+static void signals_ready(struct monitor *m)
+{
+        struct signalfd_siginfo info;
+        while (read(m->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+                ;
+        exit_reap(m);
+}
+
+static void dispatch(struct monitor *m, const struct epoll_event *e)
+{
+        uint32_t index = watch_index_of(e->data.u64);
+        switch (watch_kind_of(e->data.u64)) {
+        case WATCH_SIGNALS: signals_ready(m); break;
+        case WATCH_STREAM: stream_ready(m, &m->streams[index]); break;
+        case WATCH_INPUT: input_flush(m); break;
+        case WATCH_LISTEN: m->accept_ready = true; break;
+        case WATCH_SESSION: session_ready(m, &m->sessions[index], e->events); break;
+        }
+}
+
+/* Accepted last, so that no event of this round can be taken for one of a new session in an old slot. */
+static void accept_if_ready(struct monitor *m)
+{
+        if (m->accept_ready && m->listen.fd >= 0)
+                sessions_accept(m);
+        m->accept_ready = false;
+}
+
+static int timeout_of(const struct monitor *m, int64_t now, int64_t next)
+{
+        if (m->busy && now + REST < next)
+                next = now + REST;
+        return next == INT64_MAX ? -1 : next <= now ? 0 : (int)((next - now + 999999) / 1000000);
+}
+
+/* It has been quiet for a while: memory that only throughput needs goes back. */
+static void rest(struct monitor *m)
+{
+        logfile_rest(&m->log);
+        streams_rest(m);
+        input_rest(m);
+        sessions_rest(m);
+        m->busy = false;
+}
+
+static void monitor_run(struct monitor *m)
+{
+        struct epoll_event events[EVENTS];
+        exit_reap(m);                          /* it may have ended before we were its keeper */
+        while (!exit_step(m)) {
+                int64_t now = time_monotonic(), next = sessions_patience(m, now), retry = streams_retry(m, now);
+                if (m->phase == RUNNING)
+                        streams_watch(m, sessions_have_room(m));
+                int n = epoll_wait(m->epoll_fd, events, EVENTS, timeout_of(m, now, retry < next ? retry : next));
+                for (int i = 0; i < n; i++)
+                        dispatch(m, &events[i]);
+                accept_if_ready(m);
+                if (n == 0 && m->busy)
+                        rest(m);
+        }
+}
+
+int main(int argc, char **argv)
+{
+        struct err err = ERR_INIT;
+        struct monitor *m = &monitor;
+        if (monitor_options_from_argv(argc, argv, &m->o, &err) < 0)
+                return 2;
+        process_setup();
+        if (monitor_setup(m, &err) < 0) {
+                if (m->o.pid > 1)
+                        kill(m->o.pid, SIGKILL);       /* a container that nobody keeps must not run */
+                return 1;
+        }
+        oom_protect(m);
+        monitor_run(m);
+        return 0;
+}
