@@ -86,6 +86,7 @@ static void init_exec(const struct rig_options *o, const struct ends *e)
                 dup2(e->err[1], 2);
         }
         close_range(3, ~0U, 0);
+        signal(SIGPIPE, SIG_DFL);
         execl("/bin/sh", "sh", "-c", o->command, NULL);
         _exit(127);
 }
