@@ -9,10 +9,14 @@
 /* The kernel takes what fits into 64 KiB; a hostile text may name more. */
 #define ENTRIES_MAX 1024
 
-static const struct { int archive; uint16_t kernel; bool has_id; } tags[] = {
-        { ARCHIVE_ENTRY_ACL_USER, ACL_USER, true },           { ARCHIVE_ENTRY_ACL_USER_OBJ, ACL_USER_OBJ, false },
-        { ARCHIVE_ENTRY_ACL_GROUP, ACL_GROUP, true },         { ARCHIVE_ENTRY_ACL_GROUP_OBJ, ACL_GROUP_OBJ, false },
-        { ARCHIVE_ENTRY_ACL_MASK, ACL_MASK, false },          { ARCHIVE_ENTRY_ACL_OTHER, ACL_OTHER, false },
+static const struct {
+        int archive;
+        uint16_t kernel;
+        bool has_id;
+} tags[] = {
+        { ARCHIVE_ENTRY_ACL_USER, ACL_USER, true },   { ARCHIVE_ENTRY_ACL_USER_OBJ, ACL_USER_OBJ, false },
+        { ARCHIVE_ENTRY_ACL_GROUP, ACL_GROUP, true }, { ARCHIVE_ENTRY_ACL_GROUP_OBJ, ACL_GROUP_OBJ, false },
+        { ARCHIVE_ENTRY_ACL_MASK, ACL_MASK, false },  { ARCHIVE_ENTRY_ACL_OTHER, ACL_OTHER, false },
 };
 
 static bool entry_convert(int permset, int tag, int id, struct posix_acl_xattr_entry *ret)
@@ -47,10 +51,12 @@ static void acl_convert(struct archive_entry *e, int want, const char *name, str
                         return;
         if (count <= 0 || count > ENTRIES_MAX)
                 return;
-        struct posix_acl_xattr_header *text = xcalloc(1, sizeof(*text) + (size_t)(count + 3) * sizeof(struct posix_acl_xattr_entry));
+        struct posix_acl_xattr_header *text =
+                xcalloc(1, sizeof(*text) + (size_t)(count + 3) * sizeof(struct posix_acl_xattr_entry));
         struct posix_acl_xattr_entry *entries = (void *)(text + 1);
         text->a_version = htole32(POSIX_ACL_XATTR_VERSION);
-        while (used < (size_t)count + 3 && archive_entry_acl_next(e, want, &type, &permset, &tag, &id, &who) == ARCHIVE_OK)
+        while (used < (size_t)count + 3 &&
+               archive_entry_acl_next(e, want, &type, &permset, &tag, &id, &who) == ARCHIVE_OK)
                 if (entry_convert(permset, tag, id, &entries[used]))
                         used++;
         qsort(entries, used, sizeof(*entries), entry_compare);

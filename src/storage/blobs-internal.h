@@ -7,8 +7,8 @@
 
 struct blobs {
         int root_fd;
-        int blobs_fd;                  /* ROOT/blobs */
-        int ingest_fd;                 /* ROOT/ingest */
+        int blobs_fd; /* ROOT/blobs */
+        int ingest_fd; /* ROOT/ingest */
 };
 
 #define BLOB_NAME_SIZE (DIGEST_SIZE + 8)

@@ -91,7 +91,8 @@ bool blob_exists(struct blobs *b, const char *digest, uint64_t *ret_size)
         struct err err = ERR_INIT;
         struct stat st;
         char name[BLOB_NAME_SIZE];
-        if (blob_name(digest, name, &err) < 0 || fstatat(b->blobs_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+        if (blob_name(digest, name, &err) < 0 || fstatat(b->blobs_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISREG(st.st_mode))
                 return false;
         if (ret_size)
                 *ret_size = (uint64_t)st.st_size;
@@ -135,7 +136,8 @@ int blob_read(struct blobs *b, const char *digest, size_t max, struct buf *ret, 
         if (fd < 0)
                 return -1;
         if (size > max)
-                return err_set(err, ERR_TOO_LARGE, "blob %s has %llu bytes, %zu are allowed", digest, (unsigned long long)size, max);
+                return err_set(err, ERR_TOO_LARGE, "blob %s has %llu bytes, %zu are allowed", digest,
+                               (unsigned long long)size, max);
         if (fd_read_all(fd, &content, err) < 0)
                 return err_add(err, "blob %s", digest);
         if (content_verify(digest, content.data ? content.data : "", content.len, err) < 0)
@@ -167,8 +169,8 @@ int blob_remove(struct blobs *b, const char *digest, struct err *err)
 }
 
 static int entry_visit(int dir_fd, const char *algorithm, const char *hex,
-                       int (*fn)(void *data, const char *digest, uint64_t size, int64_t mtime, struct err *err), void *data,
-                       struct err *err)
+                       int (*fn)(void *data, const char *digest, uint64_t size, int64_t mtime, struct err *err),
+                       void *data, struct err *err)
 {
         char digest[DIGEST_SIZE];
         struct stat st;
@@ -177,10 +179,12 @@ static int entry_visit(int dir_fd, const char *algorithm, const char *hex,
         /* A blob removed while we walk is no error. */
         if (fstatat(dir_fd, hex, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
                 return 0;
-        return fn(data, digest, (uint64_t)st.st_size, st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec, err);
+        return fn(data, digest, (uint64_t)st.st_size, st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec,
+                  err);
 }
 
-int blobs_walk(struct blobs *b, int (*fn)(void *data, const char *digest, uint64_t size, int64_t mtime, struct err *err), void *data,
+int blobs_walk(struct blobs *b,
+               int (*fn)(void *data, const char *digest, uint64_t size, int64_t mtime, struct err *err), void *data,
                struct err *err)
 {
         for (size_t i = 0; i < ELEMENTS(algorithms); i++) {

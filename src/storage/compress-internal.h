@@ -11,9 +11,9 @@
 struct codec_out {
         compress_sink_fn sink;
         void *data;
-        unsigned char *bytes;          /* filled up to len, then given to the sink */
+        unsigned char *bytes; /* filled up to len, then given to the sink */
         size_t cap, len;
-        unsigned char *own;            /* ours to free; `bytes` may be the caller's */
+        unsigned char *own; /* ours to free; `bytes` may be the caller's */
 };
 
 struct encoder {
@@ -25,7 +25,7 @@ struct encoder {
 struct decoder {
         void *(*start)(void);
         int (*run)(void *state, const void *data, size_t len, struct codec_out *out, struct err *err);
-        bool (*ended)(const void *state);      /* between two members, or after the last */
+        bool (*ended)(const void *state); /* between two members, or after the last */
         void (*stop)(void *state);
 };
 extern const struct encoder encoder_gzip, encoder_zstd;

@@ -58,7 +58,8 @@ static void out_init(struct codec_out *out, compress_sink_fn sink, void *data)
 
 /* --- in --- */
 
-int compressor_new(enum compression kind, int level, compress_sink_fn sink, void *data, struct compressor **ret, struct err *err)
+int compressor_new(enum compression kind, int level, compress_sink_fn sink, void *data, struct compressor **ret,
+                   struct err *err)
 {
         const struct codec *codec = codec_find(kind);
         if (!codec)
@@ -117,7 +118,11 @@ void compressor_free(struct compressor *c)
 
 enum compression compression_of_magic(const void *data, size_t len)
 {
-        static const struct { enum compression kind; const char *magic; size_t len; } magics[] = {
+        static const struct {
+                enum compression kind;
+                const char *magic;
+                size_t len;
+        } magics[] = {
                 { COMPRESSION_GZIP, "\x1f\x8b\x08", 3 },
                 { COMPRESSION_ZSTD, "\x28\xb5\x2f\xfd", 4 },
                 { COMPRESSION_UNKNOWN, "\xfd\x37zXZ\0", 6 },
@@ -144,7 +149,8 @@ static int decoder_choose(struct decompressor *d, enum compression kind, struct 
         return 0;
 }
 
-int decompressor_new(enum compression kind, compress_sink_fn sink, void *data, struct decompressor **ret, struct err *err)
+int decompressor_new(enum compression kind, compress_sink_fn sink, void *data, struct decompressor **ret,
+                     struct err *err)
 {
         _cleanup_(decompressor_freep) struct decompressor *d = xcalloc(1, sizeof(*d));
         d->kind = COMPRESSION_UNKNOWN;
@@ -170,7 +176,8 @@ static int decoder_run(struct decompressor *d, const void *data, size_t len, str
 {
         if (len == 0)
                 return 0;
-        return d->decoder ? d->decoder->run(d->state, data, len, &d->out, err) : d->out.sink(d->out.data, data, len, err);
+        return d->decoder ? d->decoder->run(d->state, data, len, &d->out, err)
+                          : d->out.sink(d->out.data, data, len, err);
 }
 
 /* The kind is judged by the first bytes; they may come one at a time. */

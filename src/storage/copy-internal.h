@@ -19,8 +19,8 @@ int copy_content(int from, int to, uint64_t size, struct err *err);
 /* Everything below the directory `from`, into the directory `to`, whose own attributes are left alone; so are those of directories
  * that are there already. Hard links within stay links. */
 struct copy_options {
-        int64_t uid, gid, mode;        /* -1: keep */
-        bool keep_existing;            /* what `to` has already wins; else files are replaced, and a directory in a file's way is an error */
+        int64_t uid, gid, mode; /* -1: keep */
+        bool keep_existing; /* what `to` has already wins; else files are replaced, and a directory in a file's way is an error */
         /* Leave out: 1 this name, 2 what is in this directory (it is not made either). NULL: copy all. path: relative. */
         int (*hidden)(void *data, const char *path);
         void *data;

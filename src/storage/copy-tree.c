@@ -10,13 +10,17 @@
 #include "storage/keymap-internal.h"
 
 /* A directory whose attributes are set when all is done. made: as in the source; else its own times come back. */
-struct copied_dir { char *path; bool made; struct stat st; };
+struct copied_dir {
+        char *path;
+        bool made;
+        struct stat st;
+};
 
 struct copier {
         int from, to;
         const struct copy_options *options;
-        struct keymap inodes;           /* of files with several names: where the first copy is */
-        struct namelist todo;             /* directories still to be read */
+        struct keymap inodes; /* of files with several names: where the first copy is */
+        struct namelist todo; /* directories still to be read */
         struct copied_dir *dirs;
         size_t count, cap;
 };
@@ -49,7 +53,8 @@ void copy_override(const struct copy_options *o, struct stat *st)
                 st->st_mode = (st->st_mode & S_IFMT) | (mode_t)(o->mode & 07777);
 }
 
-static int directory_copy(struct copier *c, int to_dir, const char *name, const char *path, const struct stat *st, int hidden, struct err *err)
+static int directory_copy(struct copier *c, int to_dir, const char *name, const char *path, const struct stat *st,
+                          int hidden, struct err *err)
 {
         struct stat existing;
         if (hidden == 2)
@@ -60,7 +65,9 @@ static int directory_copy(struct copier *c, int to_dir, const char *name, const 
         if (!made && fstatat(to_dir, name, &existing, AT_SYMLINK_NOFOLLOW) < 0)
                 return err_sys(err, "directory %s", path);
         if (!made && !S_ISDIR(existing.st_mode))
-                return c->options->keep_existing ? 0 : err_set(err, ERR_CONFLICT, "cannot copy the directory %s over a file", path);
+                return c->options->keep_existing
+                               ? 0
+                               : err_set(err, ERR_CONFLICT, "cannot copy the directory %s over a file", path);
         dir_remember(c, path, made, made ? st : &existing);
         namelist_add(&c->todo, path);
         return 0;
@@ -77,7 +84,8 @@ static int name_link(struct copier *c, const char *first, int to_dir, const char
         return linkat(dir, last, to_dir, name, 0) < 0 ? err_sys(err, "link %s", name) : 0;
 }
 
-static int file_vacate(struct copier *c, int to_dir, const char *name, const char *path, bool *ret_skip, struct err *err)
+static int file_vacate(struct copier *c, int to_dir, const char *name, const char *path, bool *ret_skip,
+                       struct err *err)
 {
         struct stat existing;
         *ret_skip = false;
@@ -92,7 +100,8 @@ static int file_vacate(struct copier *c, int to_dir, const char *name, const cha
         return unlinkat(to_dir, name, 0) < 0 ? err_sys(err, "replace %s", path) : 0;
 }
 
-static int file_copy(struct copier *c, int from_dir, int to_dir, const char *name, const char *path, struct stat *st, struct err *err)
+static int file_copy(struct copier *c, int from_dir, int to_dir, const char *name, const char *path, struct stat *st,
+                     struct err *err)
 {
         bool skip = false;
         if (file_vacate(c, to_dir, name, path, &skip, err) < 0 || skip)
@@ -114,7 +123,8 @@ static int file_copy(struct copier *c, int from_dir, int to_dir, const char *nam
         return 0;
 }
 
-static int entry_copy(struct copier *c, int from_dir, int to_dir, const char *dir_path, const char *name, struct err *err)
+static int entry_copy(struct copier *c, int from_dir, int to_dir, const char *dir_path, const char *name,
+                      struct err *err)
 {
         struct stat st;
         _cleanup_free_ char *path = *dir_path ? xasprintf("%s/%s", dir_path, name) : xstrdup(name);
@@ -152,7 +162,8 @@ static int dirs_finish(struct copier *c, struct err *err)
         for (size_t i = c->count; i-- > 0;) {
                 struct copied_dir *d = &c->dirs[i];
                 _cleanup_close_ int to = path_open_nolink(c->to, d->path, O_RDONLY | O_DIRECTORY, 0, err);
-                _cleanup_close_ int from = to < 0 || !d->made ? -1 : path_open_nolink(c->from, d->path, O_RDONLY | O_DIRECTORY, 0, err);
+                _cleanup_close_ int from =
+                        to < 0 || !d->made ? -1 : path_open_nolink(c->from, d->path, O_RDONLY | O_DIRECTORY, 0, err);
                 const struct timespec times[2] = { d->st.st_atim, d->st.st_mtim };
                 if (to < 0 || (d->made && from < 0))
                         return -1;

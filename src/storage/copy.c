@@ -19,7 +19,8 @@ static int xattr_copy(const char *from, const char *to, const char *name, char *
                 return errno == ENODATA || errno == ENOTSUP ? 0 : err_sys(err, "read attribute %s", name);
         if (setxattr(to, name, value, (size_t)n, 0) == 0)
                 return 0;
-        bool optional = errno == ENOTSUP || ((errno == EPERM || errno == EACCES) && !str_eq(name, "security.capability"));
+        bool optional =
+                errno == ENOTSUP || ((errno == EPERM || errno == EACCES) && !str_eq(name, "security.capability"));
         return optional ? 0 : err_sys(err, "set attribute %s", name);
 }
 
@@ -79,7 +80,7 @@ static int range_copy(int from, int to, off_t at, off_t end, struct err *err)
                 if (n < 0)
                         return err_sys(err, "copy");
                 if (n == 0)
-                        break;         /* cut off by somebody meanwhile */
+                        break; /* cut off by somebody meanwhile */
                 at += n;
         }
         return 0;

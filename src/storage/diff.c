@@ -9,9 +9,18 @@
 #include "base/str.h"
 
 /* Which layers still have a say in a directory, nearest first: indices into struct lowers. */
-struct below { size_t *at; size_t count; };
+struct below {
+        size_t *at;
+        size_t count;
+};
 
-struct subdir { char *name; struct below below; bool listed_if_empty; char kind; bool opaque; };
+struct subdir {
+        char *name;
+        struct below below;
+        bool listed_if_empty;
+        char kind;
+        bool opaque;
+};
 
 struct differ {
         struct snapshots *s;
@@ -26,9 +35,9 @@ struct listing {
         const char *path;
         int upper;
         struct below below;
-        int *fds;                      /* the directory in each layer of `below` */
-        bool complete;                 /* the upper holds everything: a lower name it lacks is gone */
-        struct keymap seen;            /* names in the upper */
+        int *fds; /* the directory in each layer of `below` */
+        bool complete; /* the upper holds everything: a lower name it lacks is gone */
+        struct keymap seen; /* names in the upper */
         struct subdir *subdirs;
         size_t count, cap;
 };
@@ -97,7 +106,8 @@ static ssize_t lower_find(const struct differ *d, const struct listing *g, const
 }
 
 /* The layers that contribute to the directory `name`, which layer `from` shows. */
-static int below_narrow(const struct differ *d, const struct listing *g, const char *name, size_t from, struct below *ret, struct err *err)
+static int below_narrow(const struct differ *d, const struct listing *g, const char *name, size_t from,
+                        struct below *ret, struct err *err)
 {
         struct stat st;
         struct below b = { .at = xcalloc(g->below.count + 1, sizeof(*b.at)) };
@@ -119,8 +129,8 @@ static int below_narrow(const struct differ *d, const struct listing *g, const c
         return 0;
 }
 
-static int pair_differs(struct differ *d, const struct listing *g, const char *name, const struct stat *st, size_t lower,
-                        const struct stat *lower_st, bool *ret, struct err *err)
+static int pair_differs(struct differ *d, const struct listing *g, const char *name, const struct stat *st,
+                        size_t lower, const struct stat *lower_st, bool *ret, struct err *err)
 {
         _cleanup_close_ int a = openat(g->upper, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         _cleanup_close_ int b = openat(g->fds[lower], name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -138,8 +148,8 @@ static bool upper_is_opaque(const struct differ *d, const struct listing *g, con
         return !d->s->driver->whole_trees && fd >= 0 && overlay_is_opaque(d->s, fd);
 }
 
-static int dir_classify(struct differ *d, struct listing *g, const char *name, const struct stat *st, ssize_t lower, const struct stat *lower_st,
-                        struct err *err)
+static int dir_classify(struct differ *d, struct listing *g, const char *name, const struct stat *st, ssize_t lower,
+                        const struct stat *lower_st, struct err *err)
 {
         struct subdir *sub = subdir_add(g, name);
         if (lower < 0)
@@ -288,7 +298,8 @@ static int top_compare(struct differ *d, struct err *err)
         return 0;
 }
 
-int root_compare(struct snapshots *s, int upper_fd, const struct lowers *below, bool markers, struct changes *ret, struct err *err)
+int root_compare(struct snapshots *s, int upper_fd, const struct lowers *below, bool markers, struct changes *ret,
+                 struct err *err)
 {
         _cleanup_changes_ struct changes out = { 0 };
         struct differ d = { s, upper_fd, below, markers, &out };

@@ -15,7 +15,8 @@ static bool stat_differs(const struct stat *a, const struct stat *b)
         /* A directory's time and size follow from what lies in it. */
         if (S_ISDIR(a->st_mode))
                 return false;
-        return a->st_size != b->st_size || a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
+        return a->st_size != b->st_size || a->st_mtim.tv_sec != b->st_mtim.tv_sec ||
+               a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
 }
 
 /* Names of what a container may have set, each with its NUL. -1 with err. */
@@ -90,7 +91,8 @@ static int contents_differ(int a, int b, bool *ret, struct err *err)
         }
 }
 
-int file_differs(int a, const struct stat *sa, int b, const struct stat *sb, bool compare_content, bool *ret, struct err *err)
+int file_differs(int a, const struct stat *sa, int b, const struct stat *sb, bool compare_content, bool *ret,
+                 struct err *err)
 {
         *ret = stat_differs(sa, sb);
         if (*ret || (sa->st_dev == sb->st_dev && sa->st_ino == sb->st_ino))

@@ -7,7 +7,8 @@
 /* Level 2 packs nearly as well as gzip -5 at several times its speed; ISA-L has none above 3. */
 #define LEVEL_DEFAULT 2
 
-static const uint32_t level_sizes[] = { ISAL_DEF_LVL0_DEFAULT, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT, ISAL_DEF_LVL3_DEFAULT };
+static const uint32_t level_sizes[] = { ISAL_DEF_LVL0_DEFAULT, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT,
+                                        ISAL_DEF_LVL3_DEFAULT };
 
 struct gzip_encoder {
         struct isal_zstream stream;
@@ -23,7 +24,7 @@ static void *gzip_encode_start(int level)
         e->stream.level = own;
         e->stream.level_buf = e->level_buffer;
         e->stream.level_buf_size = level_sizes[own];
-        e->stream.gzip_flag = IGZIP_GZIP;      /* its header has no time and no name */
+        e->stream.gzip_flag = IGZIP_GZIP; /* its header has no time and no name */
         return e;
 }
 
@@ -41,7 +42,8 @@ static int gzip_encode(void *state, const void *data, size_t len, bool end, stru
                 out->len = out->cap - e->stream.avail_out;
                 if (out->len == out->cap && codec_flush(out, err) < 0)
                         return -1;
-                if (e->stream.avail_in == 0 && (end ? e->stream.internal_state.state == ZSTATE_END : e->stream.avail_out > 0))
+                if (e->stream.avail_in == 0 &&
+                    (end ? e->stream.internal_state.state == ZSTATE_END : e->stream.avail_out > 0))
                         return 0;
         }
 }
@@ -57,7 +59,7 @@ const struct encoder encoder_gzip = { gzip_encode_start, gzip_encode, gzip_encod
 
 struct gzip_decoder {
         struct inflate_state state;
-        bool between;                  /* a member ended and no other has begun */
+        bool between; /* a member ended and no other has begun */
 };
 
 static void member_begin(struct gzip_decoder *d)
@@ -74,7 +76,8 @@ static void *gzip_decode_start(void)
 }
 
 /* Inflates until the member or the input ends. */
-static int member_run(struct gzip_decoder *d, const unsigned char **data, size_t *len, struct codec_out *out, struct err *err)
+static int member_run(struct gzip_decoder *d, const unsigned char **data, size_t *len, struct codec_out *out,
+                      struct err *err)
 {
         d->state.next_in = (uint8_t *)(uintptr_t)*data;
         d->state.avail_in = (uint32_t)*len;
@@ -84,7 +87,8 @@ static int member_run(struct gzip_decoder *d, const unsigned char **data, size_t
                 int r = isal_inflate(&d->state);
                 out->len = out->cap - d->state.avail_out;
                 if (r < 0 || r == ISAL_NEED_DICT)
-                        return err_set(err, ERR_CORRUPT, "gzip data is damaged (%s)", r == ISAL_INCORRECT_CHECKSUM ? "checksum" : "format");
+                        return err_set(err, ERR_CORRUPT, "gzip data is damaged (%s)",
+                                       r == ISAL_INCORRECT_CHECKSUM ? "checksum" : "format");
                 bool full = out->len == out->cap;
                 if (full && codec_flush(out, err) < 0)
                         return -1;

@@ -10,7 +10,8 @@ static void *gzip_encode_start(int level)
 {
         z_stream *z = xcalloc(1, sizeof(*z));
         /* Fails only without memory; no header is given, so it has no time and no name. */
-        if (deflateInit2(z, level <= 0 || level > 9 ? Z_DEFAULT_COMPRESSION : level, Z_DEFLATED, WINDOW_GZIP, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        if (deflateInit2(z, level <= 0 || level > 9 ? Z_DEFAULT_COMPRESSION : level, Z_DEFLATED, WINDOW_GZIP, 8,
+                         Z_DEFAULT_STRATEGY) != Z_OK)
                 abort();
         return z;
 }
@@ -56,7 +57,8 @@ static void *gzip_decode_start(void)
         return d;
 }
 
-static int member_run(struct gzip_decoder *d, const unsigned char **data, size_t *len, struct codec_out *out, struct err *err)
+static int member_run(struct gzip_decoder *d, const unsigned char **data, size_t *len, struct codec_out *out,
+                      struct err *err)
 {
         d->z.next_in = (unsigned char *)(uintptr_t)*data;
         d->z.avail_in = (uInt)*len;

@@ -16,14 +16,14 @@
 
 struct ingest {
         struct blobs *blobs;
-        int fd;                        /* flock held; -1 when the blob was there already */
-        char name[BLOB_NAME_SIZE];     /* in ROOT/ingest; empty once it is renamed or removed */
-        char expected[DIGEST_SIZE];    /* empty: any content */
+        int fd; /* flock held; -1 when the blob was there already */
+        char name[BLOB_NAME_SIZE]; /* in ROOT/ingest; empty once it is renamed or removed */
+        char expected[DIGEST_SIZE]; /* empty: any content */
         struct digest *digest;
         uint64_t size, size_max, started;
-        bool named;                    /* the caller knows it by a name: kept like one with a digest */
-        bool complete;                 /* another writer finished this blob while we waited */
-        bool broken;                   /* a write failed: nothing of this is kept */
+        bool named; /* the caller knows it by a name: kept like one with a digest */
+        bool complete; /* another writer finished this blob while we waited */
+        bool broken; /* a write failed: nothing of this is kept */
 };
 
 static struct digest *digest_for(const char *expected)
@@ -39,7 +39,8 @@ static struct digest *digest_for(const char *expected)
 static int partial_lock(struct ingest *in, struct err *err)
 {
         struct stat held, named;
-        _cleanup_close_ int fd = openat(in->blobs->ingest_fd, in->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        _cleanup_close_ int fd =
+                openat(in->blobs->ingest_fd, in->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
                 return err_sys(err, "create ingest/%s", in->name);
         while (flock(fd, LOCK_EX) < 0)
@@ -99,7 +100,8 @@ static int begin_anonymous(struct ingest *in, struct err *err)
         return flock(in->fd, LOCK_EX | LOCK_NB) < 0 ? err_sys(err, "lock ingest/%s", in->name) : 0;
 }
 
-int blob_begin(struct blobs *b, const char *expected, uint64_t size_max, struct ingest **ret, uint64_t *ret_offset, struct err *err)
+int blob_begin(struct blobs *b, const char *expected, uint64_t size_max, struct ingest **ret, uint64_t *ret_offset,
+               struct err *err)
 {
         _cleanup_(ingest_freep) struct ingest *in = xcalloc(1, sizeof(*in));
         in->blobs = b;
@@ -122,7 +124,8 @@ int blob_begin(struct blobs *b, const char *expected, uint64_t size_max, struct 
         return 0;
 }
 
-int blob_begin_named(struct blobs *b, const char *name, uint64_t size_max, struct ingest **ret, uint64_t *ret_offset, struct err *err)
+int blob_begin_named(struct blobs *b, const char *name, uint64_t size_max, struct ingest **ret, uint64_t *ret_offset,
+                     struct err *err)
 {
         if (!str_only(name, "abcdefghijklmnopqrstuvwxyz0123456789") || strlen(name) < 8 || strlen(name) > 64)
                 return err_set(err, ERR_INVALID, "not the name of an ingest: %.64s", name);
@@ -267,7 +270,8 @@ void ingest_free(struct ingest *in)
 static bool partial_abandoned(int fd, int64_t max_age)
 {
         struct stat st;
-        return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && (max_age <= 0 || st.st_mtim.tv_sec <= time(NULL) - max_age);
+        return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
+               (max_age <= 0 || st.st_mtim.tv_sec <= time(NULL) - max_age);
 }
 
 int blobs_sweep(struct blobs *b, int64_t max_age, unsigned *ret_removed, struct err *err)

@@ -10,7 +10,7 @@
 #include "storage/diff-internal.h"
 #include "storage/tarwrite-internal.h"
 
-struct root_diff {                     /* a root opened for comparison */
+struct root_diff { /* a root opened for comparison */
         int fd, upper_fd;
         char **chain;
         struct lowers below;
@@ -34,7 +34,8 @@ static int root_diff_load(struct snapshots *s, const char *id, bool markers, str
         r->upper_fd = openat(r->fd, s->driver->writable, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (r->upper_fd < 0)
                 return err_sys(err, "root %s", id);
-        if (lowers_open(s, r->chain, &r->below, err) < 0 || root_compare(s, r->upper_fd, &r->below, markers, &r->changes, err) < 0)
+        if (lowers_open(s, r->chain, &r->below, err) < 0 ||
+            root_compare(s, r->upper_fd, &r->below, markers, &r->changes, err) < 0)
                 return err_add(err, "root %s", id);
         return 0;
 }
@@ -66,12 +67,13 @@ static int change_write(struct tar_writer *w, int upper_fd, const struct change 
 {
         struct stat st;
         if (str_starts(path_name(c->path), ".wh."))
-                return err_set(err, ERR_UNSUPPORTED, "/%s: a layer cannot hold a file whose name begins with .wh.", c->path);
+                return err_set(err, ERR_UNSUPPORTED, "/%s: a layer cannot hold a file whose name begins with .wh.",
+                               c->path);
         if (c->kind == 'D')
                 return whiteout_write(w, c->path, err);
         _cleanup_close_ int fd = path_open_nolink(upper_fd, *c->path ? c->path : ".", O_PATH | O_NOFOLLOW, 0, err);
         if (fd < 0)
-                return err->sys == ENOENT ? 0 : -1;    /* removed by the container meanwhile */
+                return err->sys == ENOENT ? 0 : -1; /* removed by the container meanwhile */
         if (fstat(fd, &st) < 0)
                 return err_sys(err, "/%s", c->path);
         _cleanup_free_ char *name = S_ISDIR(st.st_mode) ? xasprintf("%s/", *c->path ? c->path : ".") : xstrdup(c->path);
@@ -125,10 +127,12 @@ static int making_compressed(void *data, const void *bytes, size_t len, struct e
 static int making_plain(void *data, const void *bytes, size_t len, struct err *err)
 {
         struct making *m = data;
-        return layer_unpack_write(m->unpack, bytes, len, err) < 0 ? -1 : compressor_write(m->compressor, bytes, len, err);
+        return layer_unpack_write(m->unpack, bytes, len, err) < 0 ? -1
+                                                                  : compressor_write(m->compressor, bytes, len, err);
 }
 
-static int making_begin(struct making *m, struct blobs *b, struct layer_staging *into, const struct layer_limits *limits, struct err *err)
+static int making_begin(struct making *m, struct blobs *b, struct layer_staging *into,
+                        const struct layer_limits *limits, struct err *err)
 {
         if (blob_begin(b, NULL, INT64_MAX, &m->ingest, NULL, err) < 0)
                 return -1;
@@ -167,8 +171,8 @@ static int input_decompress(int fd, struct making *m, struct err *err)
         }
 }
 
-int layer_import_fd(struct blobs *b, struct layer_staging *into, int fd, const struct layer_limits *limits, struct layer_made *ret,
-                    struct err *err)
+int layer_import_fd(struct blobs *b, struct layer_staging *into, int fd, const struct layer_limits *limits,
+                    struct layer_made *ret, struct err *err)
 {
         _cleanup_making_ struct making m = { 0 };
         if (making_begin(&m, b, into, limits, err) < 0 || input_decompress(fd, &m, err) < 0)
@@ -212,8 +216,8 @@ int layer_from_root(struct blobs *b, struct snapshots *s, const char *root_id, c
         return 0;
 }
 
-int layer_ensure(struct blobs *b, struct snapshots *s, const char *parent, const char *chain_id, const struct descriptor *blob,
-                 const char *diff_id, struct err *err)
+int layer_ensure(struct blobs *b, struct snapshots *s, const char *parent, const char *chain_id,
+                 const struct descriptor *blob, const char *diff_id, struct err *err)
 {
         uint64_t size = 0;
         _cleanup_(layer_abortp) struct layer_staging *staging = NULL;

@@ -46,8 +46,7 @@ static int meta_read(struct snapshots *s, const char *chain_id, uint64_t *ret_si
         _cleanup_strv_ char **lines = strv_split(text.data ? text.data : "", "\n", false);
         _cleanup_free_ char *parent = NULL;
         uint64_t size = 0;
-        STRV_FOREACH(line, lines)
-        {
+        STRV_FOREACH (line, lines) {
                 const char *value;
                 if ((value = str_after(*line, "size ")) && parse_u64(value, &size, err) < 0)
                         return err_add(err, "layer %s", chain_id);
@@ -271,12 +270,14 @@ static void times_restore(int dir_fd, const struct stat *st)
 }
 
 /* A hard link to a file of a lower layer: the file is copied up and linked, so that both names stay one file. */
-static int link_resolve(struct layer_staging *l, const struct lowers *parents, const struct deferred_link *k, struct err *err)
+static int link_resolve(struct layer_staging *l, const struct lowers *parents, const struct deferred_link *k,
+                        struct err *err)
 {
         struct stat st, dir_st, target_st;
         _cleanup_close_ int from = lowers_lookup(l->s, parents, k->target, NULL);
         if (from < 0 || fstat(from, &st) < 0 || S_ISDIR(st.st_mode))
-                return err_set(err, ERR_CORRUPT, "hard link /%s: no file /%s in this layer or below", k->path, k->target);
+                return err_set(err, ERR_CORRUPT, "hard link /%s: no file /%s in this layer or below", k->path,
+                               k->target);
         _cleanup_close_ int dir = link_parent(l, k->path, &dir_st, err);
         _cleanup_close_ int target_dir = dir < 0 ? -1 : link_parent(l, k->target, &target_st, err);
         if (target_dir < 0)
@@ -347,7 +348,8 @@ int layer_commit(struct layer_staging *l, const char *chain_id, uint64_t size, s
                 return -1;
         if (file_exists_at(l->s->dir_fd, name))
                 return 0;
-        if (staging_finish(l, err) < 0 || meta_write(l, size, err) < 0 || staging_sync(l, err) < 0 || staging_publish(l, name, err) < 0)
+        if (staging_finish(l, err) < 0 || meta_write(l, size, err) < 0 || staging_sync(l, err) < 0 ||
+            staging_publish(l, name, err) < 0)
                 return err_add(err, "layer %s", chain_id);
         return 0;
 }
@@ -362,7 +364,8 @@ int layer_remove(struct snapshots *s, const char *chain_id, struct err *err)
         return trash_remove(s, name, err) < 0 ? err_add(err, "layer %s", chain_id) : 0;
 }
 
-int layers_walk(struct snapshots *s, int (*fn)(void *data, const char *chain_id, struct err *err), void *data, struct err *err)
+int layers_walk(struct snapshots *s, int (*fn)(void *data, const char *chain_id, struct err *err), void *data,
+                struct err *err)
 {
         int fd = openat(s->dir_fd, "layers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -370,7 +373,8 @@ int layers_walk(struct snapshots *s, int (*fn)(void *data, const char *chain_id,
                 return err_sys(err, "open %s/layers", s->dir);
         for (struct dirent *e; (e = readdir(dir));) {
                 char chain_id[DIGEST_SIZE];
-                snprintf(chain_id, sizeof(chain_id), "%s:%.128s", strlen(e->d_name) == 128 ? "sha512" : "sha256", e->d_name);
+                snprintf(chain_id, sizeof(chain_id), "%s:%.128s", strlen(e->d_name) == 128 ? "sha512" : "sha256",
+                         e->d_name);
                 if (!digest_valid(chain_id))
                         continue;
                 int r = fn(data, chain_id, err);

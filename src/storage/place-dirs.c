@@ -12,8 +12,12 @@
 
 #define LINKS_MAX 40
 
-struct resolve { bool make; int links; };
-static struct place_dir *dir_walk(struct placer *p, struct place_dir *from, const char *path, size_t len, struct resolve *how, struct err *err);
+struct resolve {
+        bool make;
+        int links;
+};
+static struct place_dir *dir_walk(struct placer *p, struct place_dir *from, const char *path, size_t len,
+                                  struct resolve *how, struct err *err);
 
 static struct place_dir *dir_add(struct placer *p, struct place_dir *parent, const char *path, int fd, bool made)
 {
@@ -85,7 +89,8 @@ int place_dir_fd(struct placer *p, struct place_dir *d, struct err *err)
 
 bool place_is_whiteout(const struct placer *p, const struct stat *st)
 {
-        return p->options.layer && overlay_is_whiteout(p->options.layer->s, st->st_mode, major(st->st_rdev), minor(st->st_rdev));
+        return p->options.layer &&
+               overlay_is_whiteout(p->options.layer->s, st->st_mode, major(st->st_rdev), minor(st->st_rdev));
 }
 
 static char *child_path(const struct place_dir *d, const char *name)
@@ -108,7 +113,8 @@ static struct place_dir *dir_new(struct placer *p, struct place_dir *parent, int
 }
 
 /* A directory in place of this layer's own whiteout of that name hides what is below it. */
-static struct place_dir *dir_over_whiteout(struct placer *p, struct place_dir *parent, int parent_fd, const char *name, struct err *err)
+static struct place_dir *dir_over_whiteout(struct placer *p, struct place_dir *parent, int parent_fd, const char *name,
+                                           struct err *err)
 {
         struct layer_staging *l = p->options.layer;
         if (unlinkat(parent_fd, name, 0) < 0) {
@@ -123,7 +129,8 @@ static struct place_dir *dir_over_whiteout(struct placer *p, struct place_dir *p
         return d;
 }
 
-static struct place_dir *dir_existing(struct placer *p, struct place_dir *parent, int parent_fd, const char *name, struct err *err)
+static struct place_dir *dir_existing(struct placer *p, struct place_dir *parent, int parent_fd, const char *name,
+                                      struct err *err)
 {
         int fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0) {
@@ -161,7 +168,8 @@ struct place_dir *place_dir_make(struct placer *p, struct place_dir *parent, con
 }
 
 /* A component that is no known directory: a link to resolve, a directory that was there, or one to make. */
-static struct place_dir *dir_step(struct placer *p, struct place_dir *parent, const char *name, struct resolve *how, struct err *err)
+static struct place_dir *dir_step(struct placer *p, struct place_dir *parent, const char *name, struct resolve *how,
+                                  struct err *err)
 {
         char target[4096];
         int fd = place_dir_fd(p, parent, err);
@@ -193,7 +201,8 @@ static struct place_dir *dir_step(struct placer *p, struct place_dir *parent, co
 }
 
 /* `path` from a directory, component by component; ".." only comes from links and stops at the root. */
-static struct place_dir *dir_walk(struct placer *p, struct place_dir *from, const char *path, size_t len, struct resolve *how, struct err *err)
+static struct place_dir *dir_walk(struct placer *p, struct place_dir *from, const char *path, size_t len,
+                                  struct resolve *how, struct err *err)
 {
         struct place_dir *d = from;
         for (size_t at = 0; d && at < len;) {
@@ -202,7 +211,8 @@ static struct place_dir *dir_walk(struct placer *p, struct place_dir *from, cons
                 while (at + part < len && path[at + part] != '/')
                         part++;
                 if (part > NAME_MAX) {
-                        err_set(err, ERR_INVALID, "a name of more than %d bytes in /%.*s", NAME_MAX, (int)(len > 200 ? 200 : len), path);
+                        err_set(err, ERR_INVALID, "a name of more than %d bytes in /%.*s", NAME_MAX,
+                                (int)(len > 200 ? 200 : len), path);
                         return NULL;
                 }
                 snprintf(name, sizeof(name), "%.*s", (int)part, path + at);
@@ -281,7 +291,8 @@ static int xattrs_apply(int fd, const struct attributes *a, struct err *err)
         return 0;
 }
 
-int place_attributes_apply(struct placer *p, int fd, const struct attributes *a, mode_t type, bool chown_needed, bool chmod_needed, struct err *err)
+int place_attributes_apply(struct placer *p, int fd, const struct attributes *a, mode_t type, bool chown_needed,
+                           bool chmod_needed, struct err *err)
 {
         char path[FD_PATH_SIZE];
         const struct timespec times[2] = { a->mtime, a->mtime };

@@ -20,10 +20,10 @@
 
 struct placer_options {
         int root_fd;
-        const char *base;              /* an existing directory inside the root that entries are placed in; NULL: the root */
-        struct layer_staging *layer;   /* NULL: an existing tree, where whiteout names mean nothing */
+        const char *base; /* an existing directory inside the root that entries are placed in; NULL: the root */
+        struct layer_staging *layer; /* NULL: an existing tree, where whiteout names mean nothing */
         struct layer_limits limits;
-        bool keep_owner;               /* else uid, gid */
+        bool keep_owner; /* else uid, gid */
         uint32_t uid, gid;
         bool no_devices;
         const char *rename_from, *rename_to;
@@ -38,7 +38,7 @@ int placer_entry(struct placer *p, struct archive_entry *e, bool *ret_wants_data
 int placer_data(struct placer *p, const void *data, size_t len, uint64_t offset, struct err *err);
 int placer_close(struct placer *p, struct err *err);
 int placer_finish(struct placer *p, struct err *err);
-uint64_t placer_bytes(const struct placer *p);         /* of regular files so far */
+uint64_t placer_bytes(const struct placer *p); /* of regular files so far */
 
 /* --- shared by place.c and place-dirs.c --- */
 
@@ -47,27 +47,31 @@ struct attributes {
         uid_t uid;
         gid_t gid;
         struct timespec mtime;
-        struct attribute { char *name; void *value; size_t len; } *xattrs;
+        struct attribute {
+                char *name;
+                void *value;
+                size_t len;
+        } * xattrs;
         size_t xattr_count;
 };
 void place_attributes_done(struct attributes *a);
 
 struct place_dir {
-        struct place_dir *parent;      /* NULL: the root */
-        char *path;                    /* canonical, relative, "" for the root */
-        int fd;                        /* O_PATH, or -1 while it is not needed */
-        bool made;                     /* by us: else it was there */
-        bool named;                    /* by an entry: attributes are to be set */
-        bool dead;                     /* replaced by something else later in the archive */
+        struct place_dir *parent; /* NULL: the root */
+        char *path; /* canonical, relative, "" for the root */
+        int fd; /* O_PATH, or -1 while it is not needed */
+        bool made; /* by us: else it was there */
+        bool named; /* by an entry: attributes are to be set */
+        bool dead; /* replaced by something else later in the archive */
         struct attributes attributes;
 };
 
 #define PLACE_FDS 128
 struct place_dirs {
         struct keymap *by_path;
-        struct place_dir **list;       /* in the order of making: parents first */
+        struct place_dir **list; /* in the order of making: parents first */
         size_t count, cap;
-        struct place_dir *open[PLACE_FDS];     /* those with a descriptor, first in first out */
+        struct place_dir *open[PLACE_FDS]; /* those with a descriptor, first in first out */
         size_t next_open;
 };
 
@@ -75,7 +79,7 @@ struct placer {
         struct placer_options options;
         struct place_dirs dirs;
         struct place_dir *base;
-        bool umask_is_zero;            /* a mode given to open(2) is the mode of the file */
+        bool umask_is_zero; /* a mode given to open(2) is the mode of the file */
         uid_t euid;
         gid_t egid;
         uint64_t bytes, files;
@@ -101,7 +105,8 @@ struct place_dir *place_dir_make(struct placer *p, struct place_dir *d, const ch
 void place_dir_forget(struct placer *p, const char *path);
 int place_dirs_finish(struct placer *p, struct err *err);
 /* Owner, mode, attributes, times; by descriptor that may be O_PATH. */
-int place_attributes_apply(struct placer *p, int fd, const struct attributes *a, mode_t type, bool chown_needed, bool chmod_needed, struct err *err);
+int place_attributes_apply(struct placer *p, int fd, const struct attributes *a, mode_t type, bool chown_needed,
+                           bool chmod_needed, struct err *err);
 /* Is this what overlay makes of a whiteout? (only in a layer) */
 bool place_is_whiteout(const struct placer *p, const struct stat *st);
 

@@ -87,14 +87,15 @@ static int name_rename(const struct placer_options *o, char path[4096], struct e
 
 static bool xattr_wanted(const char *name)
 {
-        return !xattr_is_private(name) && (str_starts(name, "user.") || str_starts(name, "security.") || str_starts(name, "trusted.") ||
-                                           str_starts(name, "system.posix_acl_"));
+        return !xattr_is_private(name) && (str_starts(name, "user.") || str_starts(name, "security.") ||
+                                           str_starts(name, "trusted.") || str_starts(name, "system.posix_acl_"));
 }
 
 void placer_xattr_add(struct attributes *a, const char *name, const void *value, size_t len)
 {
         a->xattrs = xreallocarray(a->xattrs, a->xattr_count + 1, sizeof(*a->xattrs));
-        a->xattrs[a->xattr_count++] = (struct attribute){ xstrdup(name), xmemdup(len ? value : "", len ? len : 1), len };
+        a->xattrs[a->xattr_count++] =
+                (struct attribute){ xstrdup(name), xmemdup(len ? value : "", len ? len : 1), len };
 }
 
 static int attributes_read(const struct placer *p, struct archive_entry *e, struct attributes *ret, struct err *err)
@@ -149,19 +150,20 @@ static int name_vacate(struct placer *p, int parent_fd, const char *name, const 
                 return err_sys(err, "replace /%s", path);
         if (!p->options.layer) {
                 if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0)
-                        return err_set(err, ERR_CONFLICT, "/%s is a directory and would be replaced by something else", path);
+                        return err_set(err, ERR_CONFLICT, "/%s is a directory and would be replaced by something else",
+                                       path);
         } else if (tree_remove_at(parent_fd, name, err) < 0)
                 return -1;
         place_dir_forget(p, path);
         return 0;
 }
 
-struct place {                         /* where an entry goes */
+struct place { /* where an entry goes */
         struct placer *p;
         struct archive_entry *e;
         int parent_fd;
-        const char *name;              /* last component, inside path */
-        const char *path;              /* canonical */
+        const char *name; /* last component, inside path */
+        const char *path; /* canonical */
         struct attributes *a;
 };
 
@@ -207,7 +209,9 @@ static int device_check(const struct place *t, struct err *err)
 static int node_make(const struct place *t, struct err *err)
 {
         mode_t type = archive_entry_filetype(t->e);
-        int (*make)(const struct place *) = type == AE_IFREG ? make_regular : type == AE_IFLNK ? make_symlink : make_node;
+        int (*make)(const struct place *) = type == AE_IFREG   ? make_regular
+                                            : type == AE_IFLNK ? make_symlink
+                                                               : make_node;
         if (make(t) == 0)
                 return 0;
         if (errno != EEXIST)
@@ -238,7 +242,8 @@ static int place_other(const struct place *t, bool *ret_wants_data, struct err *
                 return -1;
         if (node_make(t, err) < 0) {
                 /* As every rootless engine: a user namespace cannot make devices, and an image may still carry some. */
-                bool skip = err->sys == EPERM && type != AE_IFLNK && t->p->options.layer && t->p->options.layer->s->user_xattr;
+                bool skip = err->sys == EPERM && type != AE_IFLNK && t->p->options.layer &&
+                            t->p->options.layer->s->user_xattr;
                 if (!skip)
                         return -1;
                 err_clear(err);
@@ -249,7 +254,9 @@ static int place_other(const struct place *t, bool *ret_wants_data, struct err *
         if (type == AE_IFLNK && t->a->xattr_count == 0) {
                 if (owner && fchownat(t->parent_fd, t->name, t->a->uid, t->a->gid, AT_SYMLINK_NOFOLLOW) < 0)
                         return err_sys(err, "set the owner of /%s", t->path);
-                return utimensat(t->parent_fd, t->name, times, AT_SYMLINK_NOFOLLOW) < 0 ? err_sys(err, "set the times of /%s", t->path) : 0;
+                return utimensat(t->parent_fd, t->name, times, AT_SYMLINK_NOFOLLOW) < 0
+                               ? err_sys(err, "set the times of /%s", t->path)
+                               : 0;
         }
         _cleanup_close_ int fd = openat(t->parent_fd, t->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
@@ -257,8 +264,8 @@ static int place_other(const struct place *t, bool *ret_wants_data, struct err *
         return place_attributes_apply(t->p, fd, t->a, type, owner, mode, err) < 0 ? err_add(err, "/%s", t->path) : 0;
 }
 
-static int place_directory(struct placer *p, struct place_dir *parent, const char *name, struct archive_entry *e, struct attributes *a,
-                           struct err *err)
+static int place_directory(struct placer *p, struct place_dir *parent, const char *name, struct archive_entry *e,
+                           struct attributes *a, struct err *err)
 {
         struct place_dir *d = name ? place_dir_make(p, parent, name, err) : parent;
         if (!d && err->kind == ERR_CONFLICT && err->sys == ENOTDIR) {
@@ -291,7 +298,8 @@ static int place_hardlink(const struct place *t, struct err *err)
         char target[4096];
         struct stat st;
         struct layer_staging *l = t->p->options.layer;
-        if (name_clean(archive_entry_hardlink(t->e), target, err) < 0 || (!l && name_rename(&t->p->options, target, err) < 0))
+        if (name_clean(archive_entry_hardlink(t->e), target, err) < 0 ||
+            (!l && name_rename(&t->p->options, target, err) < 0))
                 return -1;
         if (!*target || str_eq(target, t->path))
                 return err_set(err, ERR_INVALID, "/%s is a hard link to itself or to the root", t->path);
@@ -348,17 +356,21 @@ static int limits_check(struct placer *p, struct archive_entry *e, struct err *e
 {
         const struct layer_limits *l = &p->options.limits;
         if (l->max_files && ++p->files > l->max_files)
-                return err_set(err, ERR_TOO_LARGE, "archive has more than %llu entries", (unsigned long long)l->max_files);
+                return err_set(err, ERR_TOO_LARGE, "archive has more than %llu entries",
+                               (unsigned long long)l->max_files);
         /* A sparse file counts as what its readers will see. */
-        uint64_t size = archive_entry_filetype(e) == AE_IFREG && archive_entry_size(e) > 0 ? (uint64_t)archive_entry_size(e) : 0;
+        uint64_t size = archive_entry_filetype(e) == AE_IFREG && archive_entry_size(e) > 0
+                                ? (uint64_t)archive_entry_size(e)
+                                : 0;
         if (l->max_bytes && (size > l->max_bytes || p->bytes > l->max_bytes - size))
-                return err_set(err, ERR_TOO_LARGE, "archive unpacks to more than %llu bytes", (unsigned long long)l->max_bytes);
+                return err_set(err, ERR_TOO_LARGE, "archive unpacks to more than %llu bytes",
+                               (unsigned long long)l->max_bytes);
         p->bytes += archive_entry_hardlink(e) ? 0 : size;
         return 0;
 }
 
-static int place_in(struct placer *p, struct archive_entry *e, struct place_dir *d, const char *name, struct attributes *a, bool *ret_wants_data,
-                    struct err *err)
+static int place_in(struct placer *p, struct archive_entry *e, struct place_dir *d, const char *name,
+                    struct attributes *a, bool *ret_wants_data, struct err *err)
 {
         mode_t type = archive_entry_filetype(e);
         if (type == AE_IFDIR && !archive_entry_hardlink(e))
@@ -394,7 +406,8 @@ int placer_entry(struct placer *p, struct archive_entry *e, bool *ret_wants_data
                 return skip < 0 ? -1 : 0;
         if (!*path && (archive_entry_filetype(e) != AE_IFDIR || archive_entry_hardlink(e)))
                 return err_set(err, ERR_INVALID, "the archive's root is no directory");
-        struct place_dir *d = *path ? place_dir_reach(p, path, name == path ? 0 : (size_t)(name - path - 1), err) : p->base;
+        struct place_dir *d =
+                *path ? place_dir_reach(p, path, name == path ? 0 : (size_t)(name - path - 1), err) : p->base;
         if (!d)
                 return err_add(err, "/%s", path);
         int done = *path ? place_whiteout(p, d, name, path, err) : 0;

@@ -12,11 +12,11 @@ struct ring {
         unsigned char *memory;
         size_t *lens;
         size_t slots, slot_size;
-        size_t filled, taken;          /* counts since the beginning */
-        bool ended;                    /* by the producer: nothing more comes */
-        bool cut;                      /* ... because of a failure: this is no end of data */
-        bool stopped;                  /* by the consumer: nothing more is wanted */
-        bool holding;                  /* the consumer looks at slot `taken` */
+        size_t filled, taken; /* counts since the beginning */
+        bool ended; /* by the producer: nothing more comes */
+        bool cut; /* ... because of a failure: this is no end of data */
+        bool stopped; /* by the consumer: nothing more is wanted */
+        bool holding; /* the consumer looks at slot `taken` */
 };
 
 void ring_init(struct ring *r, size_t slots, size_t slot_size);

@@ -51,8 +51,7 @@ static int chain_write(int root_fd, char *const *chain, struct err *err)
         _cleanup_buf_ struct buf text = BUF_INIT((size_t)1 << 20);
         if (boot_id_read(boot, err) < 0 || buf_addf(&text, err, "boot %s\n", boot) < 0)
                 return -1;
-        STRV_FOREACH(id, chain)
-        {
+        STRV_FOREACH (id, chain) {
                 if (buf_adds(&text, *id, err) < 0 || buf_addc(&text, '\n', err) < 0)
                         return -1;
         }
@@ -93,7 +92,8 @@ int root_boot_matches(int root_fd, bool *ret_same, struct err *err)
         struct err ignored = ERR_INIT;
         if (boot_id_read(now, err) < 0 || chain_read(root_fd, made, NULL, err) < 0)
                 return -1;
-        *ret_same = str_eq(now, made) || (file_line_at(root_fd, "boot", &mounted, &ignored) == 0 && str_eq(now, mounted));
+        *ret_same =
+                str_eq(now, made) || (file_line_at(root_fd, "boot", &mounted, &ignored) == 0 && str_eq(now, mounted));
         return 0;
 }
 
@@ -142,8 +142,7 @@ int root_create(struct snapshots *s, const char *id, char *const *chain, struct 
                 return -1;
         if (strv_len(chain) > CHAIN_MAX)
                 return err_set(err, ERR_TOO_LARGE, "an image of more than %d layers", CHAIN_MAX);
-        STRV_FOREACH(layer, chain)
-        {
+        STRV_FOREACH (layer, chain) {
                 if (!layer_exists(s, *layer))
                         return err_set(err, ERR_NOT_FOUND, "root %s: no layer %s", id, *layer);
         }

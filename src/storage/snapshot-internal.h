@@ -21,9 +21,9 @@ struct snapshot_driver;
 
 struct snapshots {
         const struct snapshot_driver *driver;
-        char *dir;                     /* ROOT/<driver>, absolute */
+        char *dir; /* ROOT/<driver>, absolute */
         int dir_fd;
-        bool user_xattr;               /* not the first user namespace's root: user.overlay.* and the mount option userxattr */
+        bool user_xattr; /* not the first user namespace's root: user.overlay.* and the mount option userxattr */
 };
 
 /* The layers below something, nearest first, as directories. */
@@ -34,26 +34,28 @@ struct lowers {
 void lowers_done(struct lowers *l);
 #define _cleanup_lowers_ _cleanup_(lowers_done)
 
-struct deferred_link { char *path, *target; };
+struct deferred_link {
+        char *path, *target;
+};
 
 struct layer_staging {
         struct snapshots *s;
-        char name[48];                 /* in staging/ */
-        int dir_fd;                    /* staging/<name>, locked */
-        int tree_fd;                   /* staging/<name>/diff: what unpacking fills */
-        char *parent;                  /* chain id or NULL */
-        bool root_named;               /* the archive said what "/" is like; else the parent's is taken */
-        struct namelist implied;          /* directories the archive did not name, without leading slash */
-        struct deferred_link *links;   /* hard links whose target is in no entry of this layer */
+        char name[48]; /* in staging/ */
+        int dir_fd; /* staging/<name>, locked */
+        int tree_fd; /* staging/<name>/diff: what unpacking fills */
+        char *parent; /* chain id or NULL */
+        bool root_named; /* the archive said what "/" is like; else the parent's is taken */
+        struct namelist implied; /* directories the archive did not name, without leading slash */
+        struct deferred_link *links; /* hard links whose target is in no entry of this layer */
         size_t link_count;
-        struct namelist whiteouts, opaques;       /* for drivers that keep whole trees: paths without leading slash */
+        struct namelist whiteouts, opaques; /* for drivers that keep whole trees: paths without leading slash */
         bool committed;
 };
 
 struct snapshot_driver {
         const char *name;
-        bool whole_trees;              /* a layer's diff/ holds all of its chain, and a root's tree all files */
-        const char *writable;          /* the directory of a root that holds its files */
+        bool whole_trees; /* a layer's diff/ holds all of its chain, and a root's tree all files */
+        const char *writable; /* the directory of a root that holds its files */
         /* Can this kernel and file system serve it: 0, or an error (ERR_UNSUPPORTED). May set s->user_xattr. */
         int (*probe)(struct snapshots *s, struct err *err);
         /* A name (below parent_fd) or everything in a directory (O_PATH or not) of lower layers is gone. path: from the layer's root. */
@@ -63,14 +65,15 @@ struct snapshot_driver {
         int (*layer_finish)(struct layer_staging *l, const struct lowers *parents, struct err *err);
         /* Fills a new root's directory. chain: lowest first. */
         int (*root_prepare)(struct snapshots *s, int root_fd, char *const *chain, struct err *err);
-        int (*root_mount)(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool transient, struct oci_mount *ret,
-                          struct err *err);
-        int (*root_open)(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool writable, struct err *err);
+        int (*root_mount)(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool transient,
+                          struct oci_mount *ret, struct err *err);
+        int (*root_open)(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool writable,
+                         struct err *err);
 };
 extern const struct snapshot_driver snapshot_overlay, snapshot_vfs;
 
 #define LAYER_TREE "diff"
-#define CHAIN_MAX 1024                 /* layers of one image: IMAGE_LAYERS_MAX */
+#define CHAIN_MAX 1024 /* layers of one image: IMAGE_LAYERS_MAX */
 
 /* --- layers.c --- */
 /* "sha256:ab.." -> "layers/ab.."; ERR_INVALID. */

@@ -130,7 +130,8 @@ int snapshots_open(const char *root, const char *driver, struct snapshots **ret,
         name[strcspn(name, "\n")] = '\0';
         const struct snapshot_driver *found = driver_find(driver ? driver : name);
         if (!found)
-                return err_set(err, ERR_UNSUPPORTED, "%s was made with storage driver %s, which this build does not have", root, name);
+                return err_set(err, ERR_UNSUPPORTED,
+                               "%s was made with storage driver %s, which this build does not have", root, name);
         return driver_open(root, found, ret, err);
 }
 

@@ -41,7 +41,8 @@ int storage_sweep(struct storage *s, bool all, unsigned *ret_removed, struct err
 {
         unsigned removed = 0;
         int64_t max_age = all ? 0 : ABANDONED_AFTER;
-        if (blobs_sweep(s->blobs, max_age, &removed, err) < 0 || snapshots_sweep(s->snapshots, max_age, &removed, err) < 0)
+        if (blobs_sweep(s->blobs, max_age, &removed, err) < 0 ||
+            snapshots_sweep(s->snapshots, max_age, &removed, err) < 0)
                 return err_add(err, "sweep %s", s->root);
         if (ret_removed)
                 *ret_removed = removed;

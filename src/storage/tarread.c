@@ -6,8 +6,16 @@
 #include "base/str.h"
 #include "storage/unpack-internal.h"
 
-static inline void archive_donep(struct archive **a) { if (*a) archive_read_free(*a); }
-static inline void entry_donep(struct archive_entry **e) { if (*e) archive_entry_free(*e); }
+static inline void archive_donep(struct archive **a)
+{
+        if (*a)
+                archive_read_free(*a);
+}
+static inline void entry_donep(struct archive_entry **e)
+{
+        if (*e)
+                archive_entry_free(*e);
+}
 
 struct source {
         struct ring *ring;

@@ -15,7 +15,7 @@ DEFINE_CLEANUP(struct tar_writer *, tar_writer_free)
 /* One file, from a descriptor (O_PATH will do) and its stat. A second name of an inode becomes a hard link. Sockets are left out, for
  * the format has none. */
 int tar_writer_add(struct tar_writer *w, const char *name, int fd, const struct stat *st, struct err *err);
-/* An empty regular file of mode 0 and time 0: a whiteout. */
+/* An empty regular file of mode 0600 and time 0: a whiteout. */
 int tar_writer_mark(struct tar_writer *w, const char *name, struct err *err);
 int tar_writer_finish(struct tar_writer *w, struct err *err);
 /* A compress_sink_fn for data = &descriptor. */

@@ -20,10 +20,10 @@ struct tar_writer {
         compress_sink_fn sink;
         void *data;
         int64_t clamp;
-        struct keymap inodes;          /* of files with several names: the first name */
+        struct keymap inodes; /* of files with several names: the first name */
         char *chunk;
         locale_t locale;
-        struct err err;                /* of the sink */
+        struct err err; /* of the sink */
 };
 
 int sink_to_fd(void *data, const void *bytes, size_t len, struct err *err)
@@ -211,7 +211,7 @@ int tar_writer_add(struct tar_writer *w, const char *name, int fd, const struct 
 int tar_writer_mark(struct tar_writer *w, const char *name, struct err *err)
 {
         archive_entry_clear(w->entry);
-        archive_entry_set_mode(w->entry, S_IFREG);
+        archive_entry_set_mode(w->entry, S_IFREG | 0600);
         archive_entry_set_size(w->entry, 0);
         archive_entry_set_mtime(w->entry, 0, 0);
         return header_write(w, name, err);

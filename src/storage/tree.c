@@ -18,8 +18,8 @@
 struct writing {
         const struct tree_write *w;
         struct tar_writer *tar;
-        char *base;                    /* absolute path of the top inside the root, cleaned */
-        const char *name;              /* the top's name in the archive; "": none */
+        char *base; /* absolute path of the top inside the root, cleaned */
+        const char *name; /* the top's name in the archive; "": none */
         uint64_t mount;
 };
 
@@ -32,8 +32,7 @@ static uint64_t mount_of(int fd)
 static bool path_excluded(const struct writing *g, const char *path)
 {
         _cleanup_free_ char *full = path_join(g->base, path);
-        STRV_FOREACH(exclude, g->w->exclude)
-        {
+        STRV_FOREACH (exclude, g->w->exclude) {
                 if (path_is_below(full, *exclude))
                         return true;
         }
@@ -80,8 +79,15 @@ int tree_from_tar(const struct tree_read *r, int in_fd, struct err *err)
 {
         _cleanup_(layer_unpack_freep) struct layer_unpack *u = NULL;
         struct unpack_options options = {
-                .place = { .root_fd = r->root_fd, .base = r->path, .limits = r->limits, .keep_owner = r->keep_owner, .uid = r->uid,
-                           .gid = r->gid, .no_devices = r->no_devices, .rename_from = r->rename_from, .rename_to = r->rename_to },
+                .place = { .root_fd = r->root_fd,
+                           .base = r->path,
+                           .limits = r->limits,
+                           .keep_owner = r->keep_owner,
+                           .uid = r->uid,
+                           .gid = r->gid,
+                           .no_devices = r->no_devices,
+                           .rename_from = r->rename_from,
+                           .rename_to = r->rename_to },
                 .compression = r->compression,
                 .foreign = true,
         };
@@ -90,7 +96,11 @@ int tree_from_tar(const struct tree_read *r, int in_fd, struct err *err)
         return layer_unpack_finish(u, NULL, NULL, err);
 }
 
-struct peek { int fd; off_t at; char bytes[16 << 10]; };
+struct peek {
+        int fd;
+        off_t at;
+        char bytes[16 << 10];
+};
 
 static la_ssize_t peek_read(struct archive *a, void *data, const void **ret)
 {
@@ -111,7 +121,8 @@ bool tree_is_archive(int fd)
         archive_read_support_filter_zstd(a);
         archive_read_support_filter_xz(a);
         archive_read_support_filter_bzip2(a);
-        bool is = archive_read_open2(a, &p, NULL, peek_read, NULL, NULL) == ARCHIVE_OK && archive_read_next_header(a, &e) >= ARCHIVE_WARN;
+        bool is = archive_read_open2(a, &p, NULL, peek_read, NULL, NULL) == ARCHIVE_OK &&
+                  archive_read_next_header(a, &e) >= ARCHIVE_WARN;
         /* At the end of a file that is all zeros there is no entry either. */
         is = is && archive_format(a) != ARCHIVE_FORMAT_EMPTY && archive_file_count(a) > 0;
         archive_read_free(a);
@@ -120,7 +131,8 @@ bool tree_is_archive(int fd)
 
 /* --- from tree to tree --- */
 
-static int directory_copy(int from, const struct stat *st, int to_root, const char *to, const struct copy_options *o, struct err *err)
+static int directory_copy(int from, const struct stat *st, int to_root, const char *to, const struct copy_options *o,
+                          struct err *err)
 {
         struct err missing = ERR_INIT;
         _cleanup_close_ int existing = path_open_in(to_root, to, O_RDONLY | O_DIRECTORY, 0, &missing);
@@ -137,7 +149,8 @@ static int directory_copy(int from, const struct stat *st, int to_root, const ch
         return copy_tree(from, made, o, err) < 0 ? -1 : copy_attributes(from_fd, made, &wanted, err);
 }
 
-static int single_copy(int from, const struct stat *st, int to_root, const char *to, const struct copy_options *o, struct err *err)
+static int single_copy(int from, const struct stat *st, int to_root, const char *to, const struct copy_options *o,
+                       struct err *err)
 {
         const char *name = path_name(to);
         struct stat wanted = *st, existing;
@@ -159,7 +172,8 @@ static int single_copy(int from, const struct stat *st, int to_root, const char 
         return copy_file(from, &wanted, dir, name, err);
 }
 
-int tree_copy(int from_root, const char *from, int to_root, const char *to, int64_t uid, int64_t gid, int64_t mode, struct err *err)
+int tree_copy(int from_root, const char *from, int to_root, const char *to, int64_t uid, int64_t gid, int64_t mode,
+              struct err *err)
 {
         struct copy_options options = { uid, gid, mode };
         struct stat st;
@@ -168,6 +182,7 @@ int tree_copy(int from_root, const char *from, int to_root, const char *to, int6
                 return -1;
         if (fstat(top, &st) < 0)
                 return err_sys(err, "%s", from);
-        int r = S_ISDIR(st.st_mode) ? directory_copy(top, &st, to_root, to, &options, err) : single_copy(top, &st, to_root, to, &options, err);
+        int r = S_ISDIR(st.st_mode) ? directory_copy(top, &st, to_root, to, &options, err)
+                                    : single_copy(top, &st, to_root, to, &options, err);
         return r < 0 ? err_add(err, "copy %s to %s", from, to) : 0;
 }

@@ -51,9 +51,12 @@ static int entry_add(void *data, const char *path, int fd, const struct stat *st
         if (*path && g->excluded && g->excluded(g->data, path, S_ISDIR(st->st_mode)))
                 return 1;
         /* Lengths first, so that no two different trees give the same bytes. */
-        bool sized = S_ISREG(st->st_mode) || S_ISLNK(st->st_mode), device = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
+        bool sized = S_ISREG(st->st_mode) || S_ISLNK(st->st_mode),
+             device = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
         int len = snprintf(head, sizeof(head), "%o %zu %" PRIu64 " ", (unsigned)st->st_mode, strlen(path),
-                           sized ? (uint64_t)st->st_size : device ? (uint64_t)st->st_rdev : 0);
+                           sized    ? (uint64_t)st->st_size
+                           : device ? (uint64_t)st->st_rdev
+                                    : 0);
         digest_update(g->digest, head, (size_t)len);
         digest_update(g->digest, path, strlen(path));
         if (S_ISREG(st->st_mode))

@@ -13,8 +13,8 @@
 struct unpack_options {
         struct placer_options place;
         enum compression compression;
-        const char *diff_id;           /* or NULL */
-        bool foreign;                  /* also what libarchive alone decompresses (xz, bzip2) */
+        const char *diff_id; /* or NULL */
+        bool foreign; /* also what libarchive alone decompresses (xz, bzip2) */
 };
 int unpack_begin(const struct unpack_options *options, struct layer_unpack **ret, struct err *err);
 /* Everything from a descriptor. */

@@ -16,12 +16,12 @@ enum { IN_SLOTS = 16, IN_SIZE = 128 << 10, PLAIN_SLOTS = 24, PLAIN_SIZE = 256 <<
 
 struct layer_unpack {
         struct unpack_options options;
-        char diff_id[DIGEST_SIZE];     /* expected, or empty */
+        char diff_id[DIGEST_SIZE]; /* expected, or empty */
         struct ring in, plain;
         pthread_t decoder_thread, placer_thread;
-        unsigned threads;              /* how many were started */
+        unsigned threads; /* how many were started */
         pthread_mutex_t lock;
-        struct err err;                /* the first failure */
+        struct err err; /* the first failure */
         /* of the decoding stage */
         struct decompressor *decompressor;
         struct digest *digest;
@@ -57,7 +57,8 @@ static int ratio_check(struct layer_unpack *u, struct err *err)
         uint64_t ratio = u->options.place.limits.max_ratio ? u->options.place.limits.max_ratio : RATIO_DEFAULT;
         if (u->unpacked < RATIO_FROM || u->unpacked / ratio < u->compressed)
                 return 0;
-        return err_set(err, ERR_TOO_LARGE, "archive unpacks to more than %llu times its size", (unsigned long long)ratio);
+        return err_set(err, ERR_TOO_LARGE, "archive unpacks to more than %llu times its size",
+                       (unsigned long long)ratio);
 }
 
 static int slot_put(struct layer_unpack *u, size_t len, struct err *err)
@@ -286,7 +287,8 @@ int unpack_pump(struct layer_unpack *u, int fd, struct err *err)
 }
 
 int layer_unpack_fd(struct layer_staging *into, int fd, enum compression compression, const char *diff_id,
-                    const struct layer_limits *limits, char ret_diff_id[DIGEST_SIZE], uint64_t *ret_size, struct err *err)
+                    const struct layer_limits *limits, char ret_diff_id[DIGEST_SIZE], uint64_t *ret_size,
+                    struct err *err)
 {
         _cleanup_(layer_unpack_freep) struct layer_unpack *u = NULL;
         if (layer_unpack_begin(into, compression, diff_id, limits, &u, err) < 0 || unpack_pump(u, fd, err) < 0)

@@ -33,7 +33,7 @@ static int entry_visit(int top_fd, const char *path, walk_fn fn, void *data, str
         struct stat st;
         _cleanup_close_ int fd = path_open_nolink(top_fd, path, O_PATH | O_NOFOLLOW, 0, err);
         if (fd < 0 && err->sys == ENOENT) {
-                err_clear(err);        /* removed meanwhile */
+                err_clear(err); /* removed meanwhile */
                 return 0;
         }
         if (fd < 0 || fstat(fd, &st) < 0)

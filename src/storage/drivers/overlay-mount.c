@@ -12,7 +12,7 @@
 #ifndef MS_NOSYMFOLLOW
 #define MS_NOSYMFOLLOW 256
 #endif
-#define OPTIONS_MAX 4095               /* mount(2): one page */
+#define OPTIONS_MAX 4095 /* mount(2): one page */
 
 static int option_set(int context, const char *option)
 {
@@ -41,14 +41,14 @@ static int mount_new(const struct oci_mount *m, bool readonly, struct err *err)
         if (context < 0)
                 return err_sys(err, "fsopen overlay");
         syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "source", "overlay", 0);
-        STRV_FOREACH(option, m->options)
-        {
+        STRV_FOREACH (option, m->options) {
                 if (option_set(context, *option) < 0)
                         return context_error(context, errno, *option, err);
         }
         if (syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 return context_error(context, errno, "create", err);
-        int fd = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | (readonly ? MOUNT_ATTR_RDONLY : 0));
+        int fd = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC,
+                              MOUNT_ATTR_NODEV | (readonly ? MOUNT_ATTR_RDONLY : 0));
         return fd < 0 ? err_sys(err, "fsmount overlay") : fd;
 }
 
@@ -56,20 +56,20 @@ static int mount_new(const struct oci_mount *m, bool readonly, struct err *err)
 static int options_join(const struct oci_mount *m, struct buf *ret, struct err *err)
 {
         bool first = true;
-        STRV_FOREACH(option, m->options)
-        {
+        STRV_FOREACH (option, m->options) {
                 const char *lower = str_after(*option, "lowerdir+=");
                 if (lower && buf_addf(ret, err, "%s%s", first ? "lowerdir=" : ":", lower) < 0)
                         return -1;
                 first = first && !lower;
         }
-        STRV_FOREACH(option, m->options)
-        {
+        STRV_FOREACH (option, m->options) {
                 if (!str_starts(*option, "lowerdir+=") && buf_addf(ret, err, ",%s", *option) < 0)
                         return -1;
         }
         if (ret->len > OPTIONS_MAX)
-                return err_set(err, ERR_UNSUPPORTED, "mount overlay: this kernel takes %d bytes of options, %zu are needed", OPTIONS_MAX, ret->len);
+                return err_set(err, ERR_UNSUPPORTED,
+                               "mount overlay: this kernel takes %d bytes of options, %zu are needed", OPTIONS_MAX,
+                               ret->len);
         return 0;
 }
 

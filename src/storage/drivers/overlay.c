@@ -40,7 +40,8 @@ static int overlay_whiteout(struct layer_staging *l, int parent_fd, const char *
 static int overlay_opaque(struct layer_staging *l, int dir_fd, const char *path, struct err *err)
 {
         char proc[FD_PATH_SIZE];
-        return setxattr(fd_path(dir_fd, proc), opaque_name(l->s), "y", 1, 0) < 0 ? err_sys(err, "make /%s opaque", path) : 0;
+        return setxattr(fd_path(dir_fd, proc), opaque_name(l->s), "y", 1, 0) < 0 ? err_sys(err, "make /%s opaque", path)
+                                                                                 : 0;
 }
 
 /* The merged "/" has the owner and mode of the upper directory, so these are taken from the topmost layer. */
@@ -58,7 +59,8 @@ static int root_prepare(struct snapshots *s, int root_fd, char *const *chain, st
         }
         if (mkdirat(root_fd, "upper", 0700) < 0 || mkdirat(root_fd, "work", 0700) < 0)
                 return err_sys(err, "create upper and work");
-        if ((st.st_uid != geteuid() || st.st_gid != getegid()) && fchownat(root_fd, "upper", st.st_uid, st.st_gid, 0) < 0)
+        if ((st.st_uid != geteuid() || st.st_gid != getegid()) &&
+            fchownat(root_fd, "upper", st.st_uid, st.st_gid, 0) < 0)
                 return err_sys(err, "owner of upper");
         return fchmodat(root_fd, "upper", st.st_mode & 07777, 0) < 0 ? err_sys(err, "mode of upper") : 0;
 }
@@ -96,11 +98,14 @@ static void common_options(struct snapshots *s, char ***options)
 
 static void mount_describe(struct snapshots *s, char **options, struct oci_mount *ret)
 {
-        *ret = (struct oci_mount){ .destination = xstrdup("/"), .type = xstrdup("overlay"), .source = xstrdup("overlay"), .options = options };
+        *ret = (struct oci_mount){ .destination = xstrdup("/"),
+                                   .type = xstrdup("overlay"),
+                                   .source = xstrdup("overlay"),
+                                   .options = options };
 }
 
-static int overlay_root_mount(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool transient, struct oci_mount *ret,
-                              struct err *err)
+static int overlay_root_mount(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool transient,
+                              struct oci_mount *ret, struct err *err)
 {
         char **options = NULL;
         if (marker_clear(root_fd, err) < 0 || (transient && root_boot_note(root_fd, err) < 0))
@@ -126,12 +131,14 @@ static int readonly_describe(struct snapshots *s, const char *id, char *const *c
         return 0;
 }
 
-static int overlay_root_open(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool writable, struct err *err)
+static int overlay_root_open(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool writable,
+                             struct err *err)
 {
         struct oci_mount m = { 0 };
         /* A root that was mounted volatile goes on so: unmounting any other syncs the whole file system below. */
         bool transient = file_exists_at(root_fd, VOLATILE_MARKER);
-        int r = writable ? overlay_root_mount(s, id, root_fd, chain, transient, &m, err) : readonly_describe(s, id, chain, &m);
+        int r = writable ? overlay_root_mount(s, id, root_fd, chain, transient, &m, err)
+                         : readonly_describe(s, id, chain, &m);
         if (r < 0)
                 return -1;
         int fd = overlay_mount_detached(&m, !writable, err);
@@ -188,7 +195,8 @@ static int overlay_probe(struct snapshots *s, struct err *err)
         char random[17];
         struct err ignored = ERR_INIT;
         if (strpbrk(s->dir, ":,\\\""))
-                return err_set(err, ERR_UNSUPPORTED, "overlay cannot be mounted from %s: its name has one of : , \\ \"", s->dir);
+                return err_set(err, ERR_UNSUPPORTED, "overlay cannot be mounted from %s: its name has one of : , \\ \"",
+                               s->dir);
         if (mkdirat(s->dir_fd, "empty", 0755) < 0 && errno != EEXIST)
                 return err_sys(err, "create %s/empty", s->dir);
         random_hex(random, 16);

@@ -30,7 +30,7 @@ static int vfs_opaque(struct layer_staging *l, int dir_fd, const char *path, str
 }
 
 struct hidden {
-        struct keymap paths;            /* value: what copy_options.hidden returns */
+        struct keymap paths; /* value: what copy_options.hidden returns */
 };
 
 static int marks[] = { 0, 1, 2 };
@@ -81,8 +81,8 @@ static int vfs_root_prepare(struct snapshots *s, int root_fd, char *const *chain
         return copy_tree(top.fds[0], to, &options, err) < 0 ? -1 : copy_attributes(top.fds[0], to, &st, err);
 }
 
-static int vfs_root_mount(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool transient, struct oci_mount *ret,
-                          struct err *err)
+static int vfs_root_mount(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool transient,
+                          struct oci_mount *ret, struct err *err)
 {
         char **options = NULL;
         strv_push(&options, "bind");
@@ -91,7 +91,8 @@ static int vfs_root_mount(struct snapshots *s, const char *id, int root_fd, char
         return 0;
 }
 
-static int vfs_root_open(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool writable, struct err *err)
+static int vfs_root_open(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool writable,
+                         struct err *err)
 {
         int fd = openat(root_fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 ? err_sys(err, "open tree") : fd;

@@ -33,8 +33,7 @@ int sandbox_teardown(void **state)
 {
         struct err ignored = ERR_INIT;
         int r = 0;
-        STRV_FOREACH(box, boxes)
-        {
+        STRV_FOREACH (box, boxes) {
                 r |= tree_remove_at(AT_FDCWD, *box, &ignored);
         }
         strv_free(boxes);
@@ -75,8 +74,11 @@ struct tar *tar_new(void)
 
 void tar_item(struct tar *t, const struct tar_item *item)
 {
-        static const struct { char type; mode_t mode; } types[] = { { 'f', S_IFREG }, { 'd', S_IFDIR }, { 'l', S_IFLNK }, { 'h', S_IFREG },
-                                                                     { 'c', S_IFCHR }, { 'b', S_IFBLK }, { 'p', S_IFIFO } };
+        static const struct {
+                char type;
+                mode_t mode;
+        } types[] = { { 'f', S_IFREG }, { 'd', S_IFDIR }, { 'l', S_IFLNK }, { 'h', S_IFREG },
+                      { 'c', S_IFCHR }, { 'b', S_IFBLK }, { 'p', S_IFIFO } };
         struct archive_entry *e = archive_entry_new();
         mode_t type = 0;
         for (size_t i = 0; i < ELEMENTS(types); i++)
@@ -97,7 +99,8 @@ void tar_item(struct tar *t, const struct tar_item *item)
         archive_entry_set_rdevmajor(e, item->major);
         archive_entry_set_rdevminor(e, item->minor);
         if (item->xattr)
-                archive_entry_xattr_add_entry(e, item->xattr, item->value, item->value_len ? item->value_len : strlen(item->value));
+                archive_entry_xattr_add_entry(e, item->xattr, item->value,
+                                              item->value_len ? item->value_len : strlen(item->value));
         assert_true(archive_write_header(t->a, e) >= ARCHIVE_WARN);
         if (len)
                 assert_int_equal(archive_write_data(t->a, item->text, len), len);
@@ -106,7 +109,13 @@ void tar_item(struct tar *t, const struct tar_item *item)
 
 void tar_add(struct tar *t, char type, const char *name, const char *text, unsigned mode)
 {
-        tar_item(t, &(struct tar_item){ .type = type, .name = name, .text = text, .mode = mode, .mtime = 1000000000, .major = 7, .minor = 8 });
+        tar_item(t, &(struct tar_item){ .type = type,
+                                        .name = name,
+                                        .text = text,
+                                        .mode = mode,
+                                        .mtime = 1000000000,
+                                        .major = 7,
+                                        .minor = 8 });
 }
 
 void tar_end(struct tar *t)
@@ -164,7 +173,8 @@ static void xattrs_text(int fd, struct buf *out)
         }
 }
 
-static void entry_text(int dir_fd, const char *name, const char *path, const struct stat *st, bool with_times, struct buf *out)
+static void entry_text(int dir_fd, const char *name, const char *path, const struct stat *st, bool with_times,
+                       struct buf *out)
 {
         char target[4097], digest[DIGEST_SIZE];
         buf_addf(out, &err, "/%s %o %u:%u", path, st->st_mode, st->st_uid, st->st_gid);
@@ -204,8 +214,7 @@ static void dir_text(int dir_fd, const char *path, bool with_times, struct buf *
                         strv_push(&names, e->d_name);
         closedir(dir);
         strv_sort(names);
-        STRV_FOREACH(name, names)
-        {
+        STRV_FOREACH (name, names) {
                 struct stat st;
                 char *child = *path ? xasprintf("%s/%s", path, *name) : xstrdup(*name);
                 assert_int_equal(fstatat(dir_fd, *name, &st, AT_SYMLINK_NOFOLLOW), 0);

@@ -16,10 +16,19 @@
 #include "storage/layer.h"
 #include "storage/storage.h"
 
-extern struct err err;                 /* cleared before each test */
+extern struct err err; /* cleared before each test */
 /* Fails with the message. */
-#define assert_ok(expr) do { if ((expr) < 0) fail_msg("%s: %s", #expr, err.msg); } while (0)
-#define assert_err(expr, wanted) do { err_clear(&err); assert_int_equal((expr), -1); assert_int_equal(err.kind, (wanted)); } while (0)
+#define assert_ok(expr)                                                                                                \
+        do {                                                                                                           \
+                if ((expr) < 0)                                                                                        \
+                        fail_msg("%s: %s", #expr, err.msg);                                                            \
+        } while (0)
+#define assert_err(expr, wanted)                                                                                       \
+        do {                                                                                                           \
+                err_clear(&err);                                                                                       \
+                assert_int_equal((expr), -1);                                                                          \
+                assert_int_equal(err.kind, (wanted));                                                                  \
+        } while (0)
 
 /* A new empty directory, remembered; sandbox_clean() removes all of them. */
 const char *sandbox(void);
@@ -27,14 +36,27 @@ int sandbox_setup(void **state);
 int sandbox_teardown(void **state);
 
 /* An archive being made. */
-struct tar { struct archive *a; char *bytes; size_t len, cap; };
+struct tar {
+        struct archive *a;
+        char *bytes;
+        size_t len, cap;
+};
 struct tar *tar_new(void);
 struct tar *tar_new_format(int format);
 /* type: 'f' file (text is the content), 'd', 'l' link to text, 'h' hard link to text, 'c', 'b' (major 7, minor 8), 'p' */
 void tar_add(struct tar *t, char type, const char *name, const char *text, unsigned mode);
 /* As above with everything; NULL xattr: none. */
-struct tar_item { char type; const char *name, *text; size_t text_len; unsigned mode; int64_t uid, gid, mtime; long mtime_ns; unsigned major, minor;
-                  const char *xattr, *value; size_t value_len; };
+struct tar_item {
+        char type;
+        const char *name, *text;
+        size_t text_len;
+        unsigned mode;
+        int64_t uid, gid, mtime;
+        long mtime_ns;
+        unsigned major, minor;
+        const char *xattr, *value;
+        size_t value_len;
+};
 void tar_item(struct tar *t, const struct tar_item *item);
 /* Ends it; the bytes stay until tar_free. */
 void tar_end(struct tar *t);

@@ -147,7 +147,9 @@ static void test_restart(void **state)
 
 static void test_sha512(void **state)
 {
-        static const char abc[] = "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+        static const char abc[] = "sha512:"
+                                  "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba"
+                                  "3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
         struct ingest *in = NULL;
         struct buf got = BUF_INIT(10);
         struct blobs *b = open_store(sandbox());
@@ -302,9 +304,17 @@ static void test_lock(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                T(test_put_and_read), T(test_damaged_blob_is_not_read), T(test_wrong_content_is_dropped), T(test_resume), T(test_restart),
-                T(test_sha512), T(test_walk), T(test_eight_processes_one_digest), T(test_killed_writer_leaves_nothing_visible),
-                T(test_sweep), T(test_lock),
+                T(test_put_and_read),
+                T(test_damaged_blob_is_not_read),
+                T(test_wrong_content_is_dropped),
+                T(test_resume),
+                T(test_restart),
+                T(test_sha512),
+                T(test_walk),
+                T(test_eight_processes_one_digest),
+                T(test_killed_writer_leaves_nothing_visible),
+                T(test_sweep),
+                T(test_lock),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

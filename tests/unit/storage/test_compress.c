@@ -177,8 +177,14 @@ static void test_sink_failure(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                T(test_round_trip), T(test_reproducible_however_cut), T(test_gzip_header_has_no_time_and_no_name), T(test_truncated),
-                T(test_damaged), T(test_members_and_padding), T(test_magic), T(test_sink_failure),
+                T(test_round_trip),
+                T(test_reproducible_however_cut),
+                T(test_gzip_header_has_no_time_and_no_name),
+                T(test_truncated),
+                T(test_damaged),
+                T(test_members_and_padding),
+                T(test_magic),
+                T(test_sink_failure),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

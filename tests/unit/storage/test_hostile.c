@@ -182,7 +182,8 @@ static void test_whiteout_device_and_odd_owners(void **state)
         tar_item(t, &(struct tar_item){ .type = 'f', .name = "f", .mode = 0600, .gid = INT64_C(1) << 33 });
         refuse(t, ERR_INVALID);
         t = tar_new();
-        tar_item(t, &(struct tar_item){ .type = 'f', .name = "f", .mode = 0600, .uid = UINT32_MAX - 1, .gid = UINT32_MAX - 1 });
+        tar_item(t, &(struct tar_item){
+                            .type = 'f', .name = "f", .mode = 0600, .uid = UINT32_MAX - 1, .gid = UINT32_MAX - 1 });
         char *text = see_only(t);
         assert_non_null(strstr(text, "4294967294:4294967294"));
         free(text);
@@ -190,14 +191,19 @@ static void test_whiteout_device_and_odd_owners(void **state)
 
 static void test_private_attributes_are_dropped(void **state)
 {
-        static const char *const names[] = { "trusted.overlay.redirect", "trusted.overlay.opaque", "trusted.overlay.metacopy",
-                                             "user.overlay.opaque", "user.overlay.redirect" };
+        static const char *const names[] = { "trusted.overlay.redirect", "trusted.overlay.opaque",
+                                             "trusted.overlay.metacopy", "user.overlay.opaque",
+                                             "user.overlay.redirect" };
         struct layer_staging *l = NULL;
         struct tar *t = tar_new();
         for (size_t i = 0; i < ELEMENTS(names); i++) {
                 char name[20];
                 snprintf(name, sizeof(name), "f%zu", i);
-                tar_item(t, &(struct tar_item){ .type = i % 2 ? 'd' : 'f', .name = name, .mode = 0700, .xattr = names[i], .value = "y" });
+                tar_item(t, &(struct tar_item){ .type = i % 2 ? 'd' : 'f',
+                                                .name = name,
+                                                .mode = 0700,
+                                                .xattr = names[i],
+                                                .value = "y" });
         }
         tar_end(t);
         int fd = memory_file(t->bytes, t->len);
@@ -228,7 +234,12 @@ static struct tar *varied(void)
         tar_add(t, 'l', "dir/link", "file", 0777);
         tar_add(t, 'h', "dir/hard", "dir/file", 0644);
         tar_add(t, 'f', ".wh.gone", "", 0);
-        tar_item(t, &(struct tar_item){ .type = 'f', .name = "dir/attr", .text = "a", .mode = 0644, .xattr = "user.colour", .value = "red" });
+        tar_item(t, &(struct tar_item){ .type = 'f',
+                                        .name = "dir/attr",
+                                        .text = "a",
+                                        .mode = 0644,
+                                        .xattr = "user.colour",
+                                        .value = "red" });
         tar_end(t);
         return t;
 }
@@ -384,8 +395,10 @@ static void test_long_names(void **state)
 
 static void test_formats_and_bytes_in_names(void **state)
 {
-        static const int formats[] = { ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE, ARCHIVE_FORMAT_TAR_GNUTAR, ARCHIVE_FORMAT_TAR_USTAR };
-        static const char *const names[] = { "plain", "caf\xc3\xa9", "e\xcc\x81", "latin\xe9", "tab\tnew\nline", "\xff\xfe" };
+        static const int formats[] = { ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE, ARCHIVE_FORMAT_TAR_GNUTAR,
+                                       ARCHIVE_FORMAT_TAR_USTAR };
+        static const char *const names[] = { "plain",     "caf\xc3\xa9",    "e\xcc\x81",
+                                             "latin\xe9", "tab\tnew\nline", "\xff\xfe" };
         for (size_t i = 0; i < ELEMENTS(formats); i++) {
                 struct tar *t = tar_new_format(formats[i]);
                 for (size_t k = 0; k < ELEMENTS(names); k++)
@@ -491,10 +504,23 @@ static void test_error_reaches_the_writer(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                T(test_names_that_lead_out), T(test_links_that_lead_out), T(test_link_loops), T(test_hard_links_that_lead_out),
-                T(test_whiteouts_of_nothing), T(test_whiteout_device_and_odd_owners), T(test_private_attributes_are_dropped),
-                T(test_cut_anywhere), T(test_wrong_digest), T(test_mutations), T(test_bomb), T(test_limits), T(test_long_names),
-                T(test_formats_and_bytes_in_names), T(test_what_is_no_archive), T(test_sparse), T(test_acl_text),
+                T(test_names_that_lead_out),
+                T(test_links_that_lead_out),
+                T(test_link_loops),
+                T(test_hard_links_that_lead_out),
+                T(test_whiteouts_of_nothing),
+                T(test_whiteout_device_and_odd_owners),
+                T(test_private_attributes_are_dropped),
+                T(test_cut_anywhere),
+                T(test_wrong_digest),
+                T(test_mutations),
+                T(test_bomb),
+                T(test_limits),
+                T(test_long_names),
+                T(test_formats_and_bytes_in_names),
+                T(test_what_is_no_archive),
+                T(test_sparse),
+                T(test_acl_text),
                 T(test_error_reaches_the_writer),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,13 +62,31 @@ static void test_all_kinds_of_entries(void **state)
         tar_add(t, 'p', "dir/fifo", NULL, 0600);
         tar_add(t, 'c', "dir/chr", NULL, 0620);
         tar_add(t, 'b', "dir/blk", NULL, 0660);
-        tar_item(t, &(struct tar_item){ .type = 'f', .name = "suid", .text = "s", .mode = 06755, .uid = 1234567, .gid = 4000000, .mtime = 5, .mtime_ns = 123456789 });
+        tar_item(t, &(struct tar_item){ .type = 'f',
+                                        .name = "suid",
+                                        .text = "s",
+                                        .mode = 06755,
+                                        .uid = 1234567,
+                                        .gid = 4000000,
+                                        .mtime = 5,
+                                        .mtime_ns = 123456789 });
         tar_item(t, &(struct tar_item){ .type = 'f', .name = "old", .text = "o", .mode = 0600, .mtime = -100 });
         tar_item(t, &(struct tar_item){ .type = 'd', .name = "sgid", .mode = 02775, .uid = 7, .gid = 8, .mtime = 77 });
         tar_item(t, &(struct tar_item){ .type = 'f', .name = "sgid/in", .text = "", .mode = 0644, .mtime = 78 });
-        tar_item(t, &(struct tar_item){ .type = 'f', .name = "attr", .text = "a", .mode = 0644, .xattr = "user.colour", .value = "red" });
-        tar_item(t, &(struct tar_item){ .type = 'f', .name = "cap", .text = "c", .mode = 0755, .uid = 5, .xattr = "security.capability",
-                                        .value = "\1\0\0\2\0\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0", .value_len = 20 });
+        tar_item(t, &(struct tar_item){ .type = 'f',
+                                        .name = "attr",
+                                        .text = "a",
+                                        .mode = 0644,
+                                        .xattr = "user.colour",
+                                        .value = "red" });
+        tar_item(t, &(struct tar_item){ .type = 'f',
+                                        .name = "cap",
+                                        .text = "c",
+                                        .mode = 0755,
+                                        .uid = 5,
+                                        .xattr = "security.capability",
+                                        .value = "\1\0\0\2\0\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+                                        .value_len = 20 });
         char **chain = chain_add(NULL, layer_put(s, NULL, t));
         char *text = see(s, chain, true);
         assert_true(has(text, "/dir 41777 0:0 1000000000.000000000\n"));
@@ -106,7 +124,7 @@ static void test_layers_stack(void **state)
         tar_add(t, 'f', "was-dir/x", "x", 0600);
         char **chain = chain_add(NULL, layer_put(s, NULL, t));
         t = tar_new();
-        tar_add(t, 'f', "keep/b", "b2", 0600);          /* keep/ is not named: it must stay 0700 */
+        tar_add(t, 'f', "keep/b", "b2", 0600); /* keep/ is not named: it must stay 0700 */
         tar_add(t, 'f', ".wh.gone", "", 0);
         tar_add(t, 'f', ".wh.tree", "", 0);
         tar_add(t, 'd', "opaque", NULL, 0755);
@@ -155,15 +173,15 @@ static void test_whiteout_and_name_in_one_layer(void **state)
         }
         char **chain = chain_add(NULL, layer_put(s, NULL, t));
         t = tar_new();
-        tar_add(t, 'f', ".wh.a", "", 0);                 /* the whiteout first, then a directory */
+        tar_add(t, 'f', ".wh.a", "", 0); /* the whiteout first, then a directory */
         tar_add(t, 'd', "a", NULL, 0755);
         tar_add(t, 'f', "a/new", "x", 0600);
-        tar_add(t, 'd', "b", NULL, 0755);                /* the directory first */
+        tar_add(t, 'd', "b", NULL, 0755); /* the directory first */
         tar_add(t, 'f', "b/new", "x", 0600);
         tar_add(t, 'f', ".wh.b", "", 0);
-        tar_add(t, 'f', ".wh.c", "", 0);                 /* a file in place of the directory */
+        tar_add(t, 'f', ".wh.c", "", 0); /* a file in place of the directory */
         tar_add(t, 'f', "c", "file", 0600);
-        tar_add(t, 'f', ".wh.d", "", 0);                 /* an entry below, the directory not named */
+        tar_add(t, 'f', ".wh.d", "", 0); /* an entry below, the directory not named */
         tar_add(t, 'f', "d/new", "x", 0600);
         chain = chain_add(chain, layer_put(s, TOP(chain), t));
         char *text = see(s, chain, false);
@@ -182,7 +200,14 @@ static void test_hard_link_to_a_lower_layer(void **state)
         struct snapshots *s = open_driver();
         struct tar *t = tar_new();
         tar_add(t, 'd', "d", NULL, 0710);
-        tar_item(t, &(struct tar_item){ .type = 'f', .name = "d/low", .text = "low", .mode = 0641, .uid = 3, .mtime = 4, .xattr = "user.x", .value = "y" });
+        tar_item(t, &(struct tar_item){ .type = 'f',
+                                        .name = "d/low",
+                                        .text = "low",
+                                        .mode = 0641,
+                                        .uid = 3,
+                                        .mtime = 4,
+                                        .xattr = "user.x",
+                                        .value = "y" });
         char **chain = chain_add(NULL, layer_put(s, NULL, t));
         t = tar_new();
         tar_add(t, 'h', "up", "d/low", 0600);
@@ -224,7 +249,7 @@ static void test_entries_replace_earlier_ones(void **state)
         tar_add(t, 'd', "y/z", NULL, 0755);
         tar_add(t, 'f', "y/z/deep", "in", 0600);
         tar_add(t, 'l', "y", "x", 0777);
-        tar_add(t, 'f', "y/through", "t", 0600);          /* goes to x/through */
+        tar_add(t, 'f', "y/through", "t", 0600); /* goes to x/through */
         tar_add(t, 'f', "twice", "first", 0600);
         tar_add(t, 'f', "twice", "second", 0644);
         tar_add(t, 'd', "again", NULL, 0700);
@@ -305,7 +330,8 @@ static void test_killed_unpack_leaves_nothing_visible(void **state)
         for (int i = 0; i < 20; i++) {
                 char name[20];
                 snprintf(name, sizeof(name), "f%d", i);
-                tar_item(t, &(struct tar_item){ .type = 'f', .name = name, .text = big, .text_len = sizeof(big), .mode = 0600 });
+                tar_item(t, &(struct tar_item){
+                                    .type = 'f', .name = name, .text = big, .text_len = sizeof(big), .mode = 0600 });
         }
         tar_end(t);
         assert_int_equal(pipe(ready), 0);
@@ -314,7 +340,8 @@ static void test_killed_unpack_leaves_nothing_visible(void **state)
                 struct err e = ERR_INIT;
                 struct layer_staging *l = NULL;
                 struct layer_unpack *u = NULL;
-                if (layer_begin(s, NULL, &l, &e) < 0 || layer_unpack_begin(l, COMPRESSION_NONE, NULL, NULL, &u, &e) < 0 ||
+                if (layer_begin(s, NULL, &l, &e) < 0 ||
+                    layer_unpack_begin(l, COMPRESSION_NONE, NULL, NULL, &u, &e) < 0 ||
                     layer_unpack_write(u, t->bytes, t->len - 1000000, &e) < 0)
                         _exit(1);
                 if (write(ready[1], "x", 1) != 1)
@@ -366,7 +393,8 @@ static void test_parallel_commits_of_one_layer(void **state)
                         char id[DIGEST_SIZE];
                         uint64_t size;
                         int fd = memory_file(t->bytes, t->len);
-                        if (layer_begin(s, NULL, &l, &e) < 0 || layer_unpack_fd(l, fd, COMPRESSION_NONE, NULL, NULL, id, &size, &e) < 0 ||
+                        if (layer_begin(s, NULL, &l, &e) < 0 ||
+                            layer_unpack_fd(l, fd, COMPRESSION_NONE, NULL, NULL, id, &size, &e) < 0 ||
                             layer_commit(l, id, size, &e) < 0)
                                 _exit(1);
                         layer_abort(l);
@@ -489,10 +517,10 @@ static void change_things(int fd)
         const struct timespec at[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
         assert_ok(file_write_at(fd, "etc/passwd", "root\nuser", 9, 0644, false, e));
         assert_int_equal(fchmodat(fd, "etc/mode", 0600, 0), 0);
-        assert_int_equal(fchmodat(fd, "etc/same", 0600, 0), 0);         /* copied up and then as before */
+        assert_int_equal(fchmodat(fd, "etc/same", 0600, 0), 0); /* copied up and then as before */
         assert_int_equal(fchmodat(fd, "etc/same", 0644, 0), 0);
         assert_ok(tree_remove_at(fd, "gone", e));
-        assert_ok(tree_remove_at(fd, "swap", e));                       /* opaque */
+        assert_ok(tree_remove_at(fd, "swap", e)); /* opaque */
         assert_int_equal(mkdirat(fd, "swap", 0755), 0);
         assert_ok(file_write_at(fd, "swap/one", "1", 1, 0644, false, e));
         assert_int_equal(utimensat(fd, "swap/one", at, 0), 0);
@@ -511,7 +539,7 @@ static void change_things(int fd)
         assert_int_equal(fchownat(fd, "new/f", 12, 13, 0), 0);
         assert_int_equal(fchmodat(fd, "new/f", 04755, 0), 0);
         assert_ok(file_write_at(fd, "new-dash", "d", 1, 0644, false, e));
-        assert_int_equal(mkdirat(fd, "\xc3\xa9\xff", 0755), 0);         /* half UTF-8, half not */
+        assert_int_equal(mkdirat(fd, "\xc3\xa9\xff", 0755), 0); /* half UTF-8, half not */
         int f = openat(fd, "new-dash", O_WRONLY);
         assert_int_equal(fsetxattr(f, "user.k", "v", 1, 0), 0);
         close(f);
@@ -530,8 +558,11 @@ static void test_changes(void **state)
         change_things(fd);
         close(fd);
         assert_ok(root_changes(s, "c", change_text, &text, &err));
-        assert_string_equal(text.data, "C /etc\nC /etc/mode\nC /etc/passwd\nD /gone\nA /new\nA /new-dash\nA /new/f\nA /new/g\nA /new/l\n"
-                                       "A /new/p\nD /rm\nC /swap\nA /swap/four\nD /swap/three\nD /swap/two\nC /type\nA /type/in\nA /\xc3\xa9\xff\n");
+        assert_string_equal(
+                text.data,
+                "C /etc\nC /etc/mode\nC /etc/passwd\nD /gone\nA /new\nA /new-dash\nA /new/f\nA /new/g\nA /new/l\n"
+                "A /new/p\nD /rm\nC /swap\nA /swap/four\nD /swap/three\nD /swap/two\nC /type\nA /type/in\nA "
+                "/\xc3\xa9\xff\n");
         buf_done(&text);
         strv_free(chain);
         snapshots_close(s);
@@ -704,10 +735,21 @@ int main(void)
 {
         static const char *const drivers[] = { "overlay", "vfs" };
         const struct CMUnitTest tests[] = {
-                T(test_all_kinds_of_entries), T(test_layers_stack), T(test_whiteout_and_name_in_one_layer), T(test_hard_link_to_a_lower_layer),
-                T(test_entries_replace_earlier_ones), T(test_commit_twice_and_without_parent), T(test_killed_unpack_leaves_nothing_visible),
-                T(test_parallel_commits_of_one_layer), T(test_roots), T(test_root_of_a_killed_maker), T(test_changes),
-                T(test_layer_of_a_root_makes_the_same_tree), T(test_clamp), T(test_import), T(test_volatile_root_is_mounted_again),
+                T(test_all_kinds_of_entries),
+                T(test_layers_stack),
+                T(test_whiteout_and_name_in_one_layer),
+                T(test_hard_link_to_a_lower_layer),
+                T(test_entries_replace_earlier_ones),
+                T(test_commit_twice_and_without_parent),
+                T(test_killed_unpack_leaves_nothing_visible),
+                T(test_parallel_commits_of_one_layer),
+                T(test_roots),
+                T(test_root_of_a_killed_maker),
+                T(test_changes),
+                T(test_layer_of_a_root_makes_the_same_tree),
+                T(test_clamp),
+                T(test_import),
+                T(test_volatile_root_is_mounted_again),
         };
         int failed = 0;
         for (size_t i = 0; i < ELEMENTS(drivers); i++) {

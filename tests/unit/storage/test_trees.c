@@ -59,7 +59,10 @@ static void test_there_and_back(void **state)
         fill(a);
         int tar = archive_of(&(struct tree_write){ .root_fd = a, .path = "/" });
         assert_true(tree_is_archive(tar));
-        assert_ok(tree_from_tar(&(struct tree_read){ .root_fd = b, .path = "/", .keep_owner = true, .compression = COMPRESSION_UNKNOWN }, tar, &err));
+        assert_ok(tree_from_tar(
+                &(struct tree_read){
+                        .root_fd = b, .path = "/", .keep_owner = true, .compression = COMPRESSION_UNKNOWN },
+                tar, &err));
         char *wanted = tree_text(a, true), *got = tree_text(b, true);
         assert_string_equal(got, wanted);
         free(wanted);
@@ -87,9 +90,13 @@ static void test_names_in_the_archive(void **state)
         int a = box();
         fill(a);
         char empty[] = "/dir/empty", link[] = "/dir/link", *exclude[] = { empty, link, NULL };
-        const struct { struct tree_write w; const char *names; } cases[] = {
+        const struct {
+                struct tree_write w;
+                const char *names;
+        } cases[] = {
                 { { .path = "/dir" }, "empty/\nfifo\nfile\nhard\nlink\n" },
-                { { .path = "/dir", .name = "other" }, "other/\nother/empty/\nother/fifo\nother/file\nother/hard\nother/link\n" },
+                { { .path = "/dir", .name = "other" },
+                  "other/\nother/empty/\nother/fifo\nother/file\nother/hard\nother/link\n" },
                 { { .path = "/dir/file" }, "file\n" },
                 { { .path = "/dir/file", .name = "x" }, "x\n" },
                 { { .path = "/", .exclude = exclude }, "dir/\ndir/fifo\ndir/file\ndir/hard\nzeta\n" },
@@ -113,12 +120,16 @@ static void test_links_at_the_top(void **state)
         assert_int_equal(symlinkat("/dir/file", a, "abs"), 0);
         int tar = archive_of(&(struct tree_write){ .root_fd = a, .path = "/abs", .follow = true, .name = "n" });
         int b = box();
-        assert_ok(tree_from_tar(&(struct tree_read){ .root_fd = b, .path = "/", .uid = 5, .gid = 6, .compression = COMPRESSION_UNKNOWN }, tar, &err));
+        assert_ok(tree_from_tar(
+                &(struct tree_read){
+                        .root_fd = b, .path = "/", .uid = 5, .gid = 6, .compression = COMPRESSION_UNKNOWN },
+                tar, &err));
         char *text = tree_text(b, false);
         assert_non_null(strstr(text, "/n 100640 5:6 links=1 5 "));
         free(text);
         close(tar);
-        assert_err(tree_to_tar(&(struct tree_write){ .root_fd = a, .path = "/../../etc/passwd" }, b, &err), ERR_NOT_FOUND);
+        assert_err(tree_to_tar(&(struct tree_write){ .root_fd = a, .path = "/../../etc/passwd" }, b, &err),
+                   ERR_NOT_FOUND);
         close(a);
         close(b);
 }
@@ -146,8 +157,12 @@ static void test_unpack_into_a_live_tree(void **state)
         tar_add(t, 'h', "src/hard", "src/old", 0644);
         int tar = memory_tar(t);
         /* usr/lib/abs is a link of the container: it leads to its /opt */
-        assert_ok(tree_from_tar(&(struct tree_read){ .root_fd = a, .path = "/usr/lib", .rename_from = "src", .rename_to = ".",
-                                                     .compression = COMPRESSION_NONE }, tar, &err));
+        assert_ok(tree_from_tar(&(struct tree_read){ .root_fd = a,
+                                                     .path = "/usr/lib",
+                                                     .rename_from = "src",
+                                                     .rename_to = ".",
+                                                     .compression = COMPRESSION_NONE },
+                                tar, &err));
         char *text = tree_text(a, false), *old = file_text(a, "usr/lib/old");
         assert_non_null(strstr(text, "/opt/x "));
         assert_string_equal(old, "new");
@@ -216,13 +231,15 @@ static void test_xz_and_what_is_an_archive(void **state)
         archive_write_free(w);
         assert_true(tree_is_archive(tar));
         assert_int_equal(lseek(tar, 0, SEEK_SET), 0);
-        assert_ok(tree_from_tar(&(struct tree_read){ .root_fd = a, .path = "/", .compression = COMPRESSION_UNKNOWN }, tar, &err));
+        assert_ok(tree_from_tar(&(struct tree_read){ .root_fd = a, .path = "/", .compression = COMPRESSION_UNKNOWN },
+                                tar, &err));
         char *text = file_text(a, "inside");
         assert_string_equal(text, "abc");
         free(text);
         close(tar);
         static const char zeros[2048];
-        int plain = memory_file("#!/bin/sh\necho hello\n", 21), nothing = memory_file("", 0), zero = memory_file(zeros, sizeof(zeros));
+        int plain = memory_file("#!/bin/sh\necho hello\n", 21), nothing = memory_file("", 0),
+            zero = memory_file(zeros, sizeof(zeros));
         assert_false(tree_is_archive(plain));
         assert_false(tree_is_archive(nothing));
         assert_false(tree_is_archive(zero));
@@ -288,7 +305,10 @@ static void test_digest(void **state)
         assert_string_not_equal(one, two);
         assert_ok(tree_digest(b, "/", leave_out, extra, two, &err));
         assert_string_equal(one, two);
-        static const struct { const char *path; int mode; } changes[] = { { "zeta", 0600 }, { "dir", 0711 } };
+        static const struct {
+                const char *path;
+                int mode;
+        } changes[] = { { "zeta", 0600 }, { "dir", 0711 } };
         for (size_t i = 0; i < ELEMENTS(changes); i++) {
                 assert_int_equal(fchmodat(b, changes[i].path, (mode_t)changes[i].mode, 0), 0);
                 assert_ok(tree_digest(b, "/", leave_out, extra, two, &err));
@@ -334,7 +354,10 @@ static void test_what_is_mounted_is_left_out(void **state)
 
 /* --- a container that swaps a directory for a link while something is unpacked into it --- */
 
-struct swapper { int fd; atomic_bool stop; };
+struct swapper {
+        int fd;
+        atomic_bool stop;
+};
 
 static void *swap(void *data)
 {
@@ -366,7 +389,8 @@ static void test_swapped_while_unpacking(void **state)
         for (int i = 0; i < 30; i++) {
                 assert_int_equal(lseek(tar, 0, SEEK_SET), 0);
                 /* It may well fail; it may not follow. */
-                if (tree_from_tar(&(struct tree_read){ .root_fd = w.fd, .path = "/", .compression = COMPRESSION_NONE }, tar, &err) < 0)
+                if (tree_from_tar(&(struct tree_read){ .root_fd = w.fd, .path = "/", .compression = COMPRESSION_NONE },
+                                  tar, &err) < 0)
                         err_clear(&err);
         }
         atomic_store(&w.stop, true);
@@ -384,8 +408,15 @@ static void test_swapped_while_unpacking(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                T(test_there_and_back), T(test_names_in_the_archive), T(test_links_at_the_top), T(test_unpack_into_a_live_tree),
-                T(test_refusals), T(test_xz_and_what_is_an_archive), T(test_copy), T(test_digest), T(test_what_is_mounted_is_left_out),
+                T(test_there_and_back),
+                T(test_names_in_the_archive),
+                T(test_links_at_the_top),
+                T(test_unpack_into_a_live_tree),
+                T(test_refusals),
+                T(test_xz_and_what_is_an_archive),
+                T(test_copy),
+                T(test_digest),
+                T(test_what_is_mounted_is_left_out),
                 T(test_swapped_while_unpacking),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
