@@ -305,7 +305,7 @@ int image_by_manifest(struct db *db, const char *manifest, struct image *ret, st
 int image_read_config(struct storage *st, const struct image *i, struct image_config *ret, struct err *err)
 {
         _cleanup_buf_ struct buf b = BUF_INIT(IMAGE_DOCUMENT_MAX);
-        if (blob_read(st->blobs, i->id, IMAGE_DOCUMENT_MAX, &b, err) < 0 ||
+        if (blob_load(st->blobs, i->id, IMAGE_DOCUMENT_MAX, &b, err) < 0 ||
             image_config_parse(b.data ? b.data : "", b.len, ret, err) < 0)
                 return err_add(err, "configuration %s", i->id);
         return 0;
@@ -314,7 +314,7 @@ int image_read_config(struct storage *st, const struct image *i, struct image_co
 int image_read_manifest(struct storage *st, const struct image *i, struct manifest *ret, struct err *err)
 {
         _cleanup_buf_ struct buf b = BUF_INIT(IMAGE_DOCUMENT_MAX);
-        if (blob_read(st->blobs, i->manifest, IMAGE_DOCUMENT_MAX, &b, err) < 0 ||
+        if (blob_load(st->blobs, i->manifest, IMAGE_DOCUMENT_MAX, &b, err) < 0 ||
             manifest_parse(b.data ? b.data : "", b.len, i->media_type, ret, err) < 0)
                 return err_add(err, "manifest %s", i->manifest);
         return 0;

@@ -113,51 +113,15 @@ int blob_open(struct blobs *b, const char *digest, uint64_t *ret_size, struct er
         return TAKE_FD(fd);
 }
 
-static int content_verify(const char *digest, const void *data, size_t len, struct err *err)
-{
-        char algorithm[16], actual[DIGEST_SIZE];
-        algorithm_of(digest, algorithm);
-        struct digest *d = digest_new_named(algorithm);
-        if (!d)
-                return err_set(err, ERR_UNSUPPORTED, "digest algorithm %s", algorithm);
-        digest_update(d, data, len);
-        digest_final(d, actual);
-        digest_free(d);
-        if (!str_eq(actual, digest))
-                return err_set(err, ERR_CORRUPT, "blob %s has the content of %s", digest, actual);
-        return 0;
-}
-
-int blob_read(struct blobs *b, const char *digest, size_t max, struct buf *ret, struct err *err)
+int blob_load(struct blobs *b, const char *digest, size_t max, struct buf *ret, struct err *err)
 {
         uint64_t size = 0;
-        _cleanup_buf_ struct buf content = BUF_INIT(max);
         _cleanup_close_ int fd = blob_open(b, digest, &size, err);
         if (fd < 0)
                 return -1;
         if (size > max)
-                return err_set(err, ERR_TOO_LARGE, "blob %s has %llu bytes, %zu are allowed", digest,
-                               (unsigned long long)size, max);
-        if (fd_read_all(fd, &content, err) < 0)
-                return err_add(err, "blob %s", digest);
-        if (content_verify(digest, content.data ? content.data : "", content.len, err) < 0)
-                return -1;
-        return buf_add(ret, content.data ? content.data : "", content.len, err);
-}
-
-int blob_put(struct blobs *b, const void *data, size_t len, char ret_digest[DIGEST_SIZE], struct err *err)
-{
-        char digest[DIGEST_SIZE];
-        digest_of(data, len, digest);
-        if (!blob_exists(b, digest, NULL)) {
-                /* Anonymous, so that eight writers of one small document need not wait for each other's sync. */
-                _cleanup_(ingest_freep) struct ingest *in = NULL;
-                if (blob_begin(b, NULL, len, &in, NULL, err) < 0 || ingest_write(in, data, len, err) < 0 ||
-                    ingest_commit(in, NULL, NULL, err) < 0)
-                        return err_add(err, "store %s", digest);
-        }
-        snprintf(ret_digest, DIGEST_SIZE, "%s", digest);
-        return 0;
+                return err_set(err, ERR_TOO_LARGE, "blob %s has %llu bytes, %zu are allowed", digest, (unsigned long long)size, max);
+        return fd_read_all(fd, ret, err) < 0 ? err_add(err, "blob %s", digest) : 0;
 }
 
 int blob_remove(struct blobs *b, const char *digest, struct err *err)

@@ -23,6 +23,8 @@ DEFINE_CLEANUP(struct blobs *, blobs_close)
 
 bool blob_exists(struct blobs *b, const char *digest, uint64_t *ret_size);       /* ret_size may be NULL */
 int blob_open(struct blobs *b, const char *digest, uint64_t *ret_size, struct err *err);     /* read-only descriptor; ERR_NOT_FOUND */
+/* Reads a whole small blob as it is: it was verified when it came, and `system check` looks for rot. For the start of a container. */
+int blob_load(struct blobs *b, const char *digest, size_t max, struct buf *ret, struct err *err);
 /* Reads and verifies a whole small blob (documents). */
 int blob_read(struct blobs *b, const char *digest, size_t max, struct buf *ret, struct err *err);
 /* Stores bytes at once; an existing blob is success. durable as everything here. */
