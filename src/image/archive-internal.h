@@ -29,9 +29,9 @@ int members_read(struct storage *st, int fd, const struct layer_limits *limits, 
 /* Through links; NULL when there is none. */
 const struct member *members_find(const struct members *m, const char *name);
 
-/* --- plain.c: a stream without its compression (any that libarchive knows) --- */
+/* --- plain.c: a stream without the compressions storage/ does not know (xz, bzip2); gzip and zstd pass as they are --- */
 struct plain;
-/* *ret_fd: read end, the plain bytes; stays the plain's. */
+/* *ret_fd: read end; stays the plain's. */
 int plain_open(int fd, struct plain **ret, int *ret_fd, struct err *err);
 /* After the reader is done: what went wrong on the way in, if anything did. */
 int plain_finish(struct plain *p, struct err *err);

@@ -54,8 +54,6 @@ static struct archive *reader_new(void)
                 abort(); /* out of memory */
         archive_read_support_format_raw(a);
         archive_read_support_format_empty(a);
-        archive_read_support_filter_gzip(a);
-        archive_read_support_filter_zstd(a);
         archive_read_support_filter_xz(a);
         archive_read_support_filter_bzip2(a);
         return a;
