@@ -72,7 +72,7 @@ static int mount_separate(struct init *in, const struct cgroup_layout *layout, u
 
 int root_mount_cgroup(struct init *in, const struct oci_mount *m, struct err *err)
 {
-        _cleanup_mount_words_ struct mount_words w;
+        _cleanup_mount_words_ struct mount_words w = { 0 };
         mount_words_parse(m, &w);
         const struct cgroup_layout *layout = cgroup_layout();
         uint64_t attributes = (w.set | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC) & OPTIONS_KEPT;

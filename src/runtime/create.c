@@ -146,7 +146,7 @@ static int make_stage(struct create *c, struct err *err)
  * could neither reach it nor map its ids. */
 static int prepare_mount(struct create *c, const struct oci_mount *m, int *ret_fd, struct err *err)
 {
-        _cleanup_mount_words_ struct mount_words w;
+        _cleanup_mount_words_ struct mount_words w = { 0 };
         mount_words_parse(m, &w);
         if (w.remount || (!w.bind && !str_eq(m->type, "overlay")))
                 return 0;
@@ -169,7 +169,7 @@ static bool is_relative(const struct create *c, const struct oci_mount *m)
 
 static bool needs_mapping(const struct oci_mount *m)
 {
-        _cleanup_mount_words_ struct mount_words w;
+        _cleanup_mount_words_ struct mount_words w = { 0 };
         if (!m)
                 return false;
         mount_words_parse(m, &w);

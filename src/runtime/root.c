@@ -18,7 +18,7 @@ static int open_propagating(struct init *in, struct err *err)
 {
         for (size_t i = 0; i < in->spec->mount_count; i++) {
                 const struct oci_mount *m = &in->spec->mounts[i];
-                _cleanup_mount_words_ struct mount_words w;
+                _cleanup_mount_words_ struct mount_words w = { 0 };
                 mount_words_parse(m, &w);
                 if (!mount_words_propagates(&w) || in->mount_fds[i] >= 0)
                         continue;
@@ -46,7 +46,7 @@ static int make_root(struct init *in, struct err *err)
                 return TAKE_FD(in->root_mount_fd);
         if (!rootfs)
                 return mount_clone(base_fd(in), in->spec->root_path, true, err);
-        _cleanup_mount_words_ struct mount_words w;
+        _cleanup_mount_words_ struct mount_words w = { 0 };
         mount_words_parse(rootfs, &w);
         return mount_make(rootfs, &w, base_fd(in), in->userns_fd, err);
 }
@@ -91,7 +91,7 @@ static int remount(struct init *in, const struct oci_mount *m, const struct moun
 static int add_mount(struct init *in, size_t index, struct err *err)
 {
         const struct oci_mount *m = &in->spec->mounts[index];
-        _cleanup_mount_words_ struct mount_words w;
+        _cleanup_mount_words_ struct mount_words w = { 0 };
         mount_words_parse(m, &w);
         if (w.remount)
                 return remount(in, m, &w, err);
