@@ -58,8 +58,6 @@ static int push_run(struct cli *cli, void *options, char **args, struct err *err
         _cleanup_(progress_freep) struct progress *progress = progress_new(f->quiet);
         if (reference_parse(args[0], &name, err) < 0)
                 return -1;
-        if (!f->quiet && out_line(err, "The push refers to repository [%s/%s]", name.domain, name.path) < 0)
-                return -1;
         if (transfer_prepare(cli, f, progress, &platform, &o, &st, &db, err) < 0 || image_push(db, st, &name, &o, digest, err) < 0)
                 return -1;
         return 0;

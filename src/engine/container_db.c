@@ -160,15 +160,18 @@ int container_row_delete(struct engine *e, const char *id, struct err *err)
         return db_exec(engine_db(e), NULL, err, "DELETE FROM containers WHERE id = ?", "s", id);
 }
 
-bool container_uses_image(void *data, const char *image_id, char ret_container[65])
+bool container_uses_image(void *data, const char *image_id, char ret_container[65], bool *ret_running)
 {
         struct engine *e = data;
         struct err ignored = ERR_INIT;
         _cleanup_stmt_ struct db_stmt *stmt = NULL;
-        if (db_query(engine_db(e), &stmt, &ignored, "SELECT id FROM containers WHERE image = ? LIMIT 1", "s", image_id) < 0 ||
+        /* a running one tells more than a stopped one */
+        if (db_query(engine_db(e), &stmt, &ignored, "SELECT id, state FROM containers WHERE image = ? ORDER BY state = ? DESC LIMIT 1", "si",
+                     image_id, (int64_t)STATE_RUNNING) < 0 ||
             db_step(stmt, &ignored) != 1)
                 return false;
         snprintf(ret_container, 65, "%s", db_str(stmt, 0));
+        *ret_running = db_i64(stmt, 1) == STATE_RUNNING;
         return true;
 }
 

@@ -86,6 +86,9 @@ int container_prune(struct engine *e, char *const *filters, void (*told)(void *d
 /* What the policy asks after an exit; called by the monitor's cleanup program: starts it again after the back-off, or finishes it. */
 int container_exited(struct engine *e, const char *id, struct err *err);
 
+/* The in_use hook of struct image_remove; data is the engine. */
+bool container_uses_image(void *engine, const char *image_id, char ret_container[65], bool *ret_running);
+
 /* --- sessions --- */
 /* Connects to the monitor of a running container; see runtime/attach.h for what flows. */
 int container_attach(struct engine *e, const char *name, bool want_stdin, int *ret_client, struct err *err);

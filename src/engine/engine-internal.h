@@ -20,8 +20,6 @@ int container_row_finish(struct engine *e, const char *id, const struct containe
 int container_row_set_stopped(struct engine *e, const char *id, bool by_user, struct err *err);
 int container_row_set_state(struct engine *e, const char *id, enum container_state state, struct err *err);
 int container_row_delete(struct engine *e, const char *id, struct err *err);
-/* A container (its id) that uses the image; the callback form of struct image_remove. data: the engine. */
-bool container_uses_image(void *data, const char *image_id, char ret_container[65]);
 
 /* --- run directory (run_dir.c) --- */
 /* RUN/containers/<id>, made when missing, opened and flock'd: one verb at a time on a container. Returns the folder's descriptor; closing it
