@@ -1,5 +1,5 @@
-/* What a client has not taken yet, in order: first a ring of memory, mapped only while needed, then if backlog_spill() was called a file
- * without a name. Bounded both: the caller asks backlog_room() before it adds. */
+/* What a client has not taken yet, in order: first a ring of memory, mapped only while needed, then if
+ * backlog_spill() was called a file without a name. Bounded both: the caller asks backlog_room() before it adds. */
 #ifndef TARE_MONITOR_BACKLOG_INTERNAL_H
 #define TARE_MONITOR_BACKLOG_INTERNAL_H
 
@@ -7,13 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BACKLOG_RING (256 << 10)
+#define BACKLOG_RING (512 << 10)
 #define BACKLOG_SPILL (256 << 20)
 
 struct backlog {
-        uint8_t *ring;                 /* NULL: not mapped */
-        size_t head, len;              /* of the ring */
-        int spill;                     /* -1: none */
+        uint8_t *ring; /* NULL: not mapped */
+        size_t head, len; /* of the ring */
+        int spill; /* -1: none */
         uint64_t spill_read, spill_written;
 };
 

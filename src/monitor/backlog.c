@@ -62,9 +62,11 @@ int backlog_add(struct backlog *b, const void *data, size_t len)
                 return -1;
         if (!spilling(b))
                 return ring_add(b, data, len);
-        /* A file has no end that a full disk could not reach; what is half written is never sent, as the session ends. */
+        /* A file has no end that a full disk could not reach; what is half written is never sent, as the session
+         * ends. */
         for (size_t done = 0; done < len;) {
-                ssize_t n = pwrite(b->spill, (const uint8_t *)data + done, len - done, (off_t)(b->spill_written + done));
+                ssize_t n =
+                        pwrite(b->spill, (const uint8_t *)data + done, len - done, (off_t)(b->spill_written + done));
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n <= 0)

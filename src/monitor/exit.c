@@ -25,14 +25,19 @@ void exit_reap(struct monitor *m)
                 if (pid == m->o.pid && m->phase == RUNNING)
                         init_exited(m, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
         if (pid < 0 && errno == ECHILD && m->phase == RUNNING)
-                init_exited(m, 255);           /* not our child: nothing can be learned of it */
+                init_exited(m, 255); /* not our child: nothing can be learned of it */
 }
 
 static void status_ended(struct monitor *m)
 {
         struct err ignored = ERR_INIT;
-        struct container_status status = { .state = STATE_EXITED, .started = m->o.started, .finished = m->finished, .exit_code = m->exit_code,
-                                           .oom_killed = oom_killed(m->o.cgroup_path), .restarts = m->o.restarts, .monitor = getpid() };
+        struct container_status status = { .state = STATE_EXITED,
+                                           .started = m->o.started,
+                                           .finished = m->finished,
+                                           .exit_code = m->exit_code,
+                                           .oom_killed = oom_killed(m->o.cgroup_path),
+                                           .restarts = m->o.restarts,
+                                           .monitor = getpid() };
         proc_start_time(status.monitor, &status.monitor_ticks, &ignored);
         container_status_write(m->run_dir, &status, &ignored);
 }
@@ -44,8 +49,8 @@ static void ports_release(struct monitor *m)
         m->o.port_fds_count = 0;
 }
 
-/* Everything of the output is in the log and on its way to the sessions: now others may know. Who connects from here on is told by the closed
- * socket; who has connected already still gets an answer. */
+/* Everything of the output is in the log and on its way to the sessions: now others may know. Who connects from here
+ * on is told by the closed socket; who has connected already still gets an answer. */
 static void ended(struct monitor *m)
 {
         m->phase = ENDED;
@@ -61,7 +66,8 @@ static void ended(struct monitor *m)
                         session_exit(m, &m->sessions[i]);
 }
 
-/* The program must find the lock free; and it must not inherit our protection from the OOM killer, as it may start the container anew. */
+/* The program must find the lock free; and it must not inherit our protection from the OOM killer, as it may start
+ * the container anew. */
 static void hand_over(struct monitor *m)
 {
         struct err ignored = ERR_INIT;
@@ -70,8 +76,13 @@ static void hand_over(struct monitor *m)
         m->lock_fd = -1;
         if (m->oom_score_fd >= 0 && write(m->oom_score_fd, m->oom_score, strlen(m->oom_score)) < 0)
                 ignored.kind = ERR_NONE;
-        char *argv[] = { (char *)(uintptr_t)"tare", (char *)(uintptr_t)"container", (char *)(uintptr_t)"exited", m->o.id, NULL };
-        struct proc_spawn spawn = { .path = m->o.cleanup_program, .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1,
+        char *argv[] = { (char *)(uintptr_t) "tare", (char *)(uintptr_t) "container", (char *)(uintptr_t) "exited",
+                         m->o.id, NULL };
+        struct proc_spawn spawn = { .path = m->o.cleanup_program,
+                                    .argv = argv,
+                                    .stdin_fd = -1,
+                                    .stdout_fd = -1,
+                                    .stderr_fd = -1,
                                     .new_session = true };
         pid_t pid;
         if (m->o.cleanup_program && m->o.id)

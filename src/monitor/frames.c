@@ -6,7 +6,7 @@
 
 #include "monitor/monitor-internal.h"
 
-#define ROUNDS 32                      /* frames of one session before others have their turn */
+#define ROUNDS 32 /* frames of one session before others have their turn */
 
 static int greet(struct monitor *m, struct session *s)
 {
@@ -81,7 +81,7 @@ static int frame_done(struct monitor *m, struct session *s)
                 actions[i].act(m, s);
                 return 0;
         }
-        return s->type == ATTACH_STDIN ? 0 : -1;       /* a frame that only we may send */
+        return s->type == ATTACH_STDIN ? 0 : -1; /* a frame that only we may send */
 }
 
 /* How a read went: all of it, or try again later, or the session is to end. */

@@ -1,6 +1,6 @@
-/* tare-init: process 1 of a container started with --init, called as `/sbin/docker-init -- command arguments`. It runs the command in a process
- * group of its own, in the terminal's foreground where there is one, passes every signal on to it, reaps what others leave behind, and ends as
- * the command ended. */
+/* tare-init: process 1 of a container started with --init, called as `/sbin/docker-init -- command arguments`. It
+ * runs the command in a process group of its own, in the terminal's foreground where there is one, passes every
+ * signal on to it, reaps what others leave behind, and ends as the command ended. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -73,7 +73,7 @@ static int serve(pid_t child, const sigset_t *all)
         for (;;) {
                 siginfo_t info;
                 if (sigwaitinfo(all, &info) < 0)
-                        continue;              /* EINTR only: the set is ours */
+                        continue; /* EINTR only: the set is ours */
                 if (info.si_signo != SIGCHLD)
                         kill(child, info.si_signo);
                 else if (reap(child, &code))

@@ -9,7 +9,8 @@
 
 static uint8_t pending[CHUNK] __attribute__((aligned(4096)));
 
-/* A terminal is written through a descriptor of its own, so that waiting for room and waiting for output are two things to epoll. */
+/* A terminal is written through a descriptor of its own, so that waiting for room and waiting for output are two
+ * things to epoll. */
 void input_init(struct monitor *m)
 {
         int fd = m->o.console_fd >= 0 ? fcntl(m->o.console_fd, F_DUPFD_CLOEXEC, 3) : m->o.in_fd;
@@ -50,7 +51,7 @@ void input_flush(struct monitor *m)
                         watch_set(&in->watch, m->epoll_fd, EPOLLOUT);
                         return;
                 }
-                if (m->o.console_fd < 0)       /* the container has closed its input; a terminal may come back */
+                if (m->o.console_fd < 0) /* the container has closed its input; a terminal may come back */
                         in->closing = true;
                 break;
         }

@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-#define BUFFER_SIZE (256 << 10)        /* pages that no burst has touched cost nothing */
+#define BUFFER_SIZE (256 << 10) /* pages that no burst has touched cost nothing */
 #define FILES_MAX 1000
 
 _Static_assert(BUFFER_SIZE > RECORD_MAX, "a record fits");
@@ -20,7 +20,8 @@ void logfile_init(struct logfile *l, const char *path, uint64_t max_size, uint32
         l->max_files = max_files < 1 ? 1 : max_files > FILES_MAX ? FILES_MAX : max_files;
 }
 
-/* A monitor that was killed may have left half a record at the end: it goes, or the first of ours would be unreadable with it. */
+/* A monitor that was killed may have left half a record at the end: it goes, or the first of ours would be unreadable
+ * with it. */
 static uint64_t cut_torn(int fd, uint64_t size)
 {
         uint8_t tail[4096];
@@ -45,7 +46,8 @@ static bool file_open(struct logfile *l)
 {
         if (l->fd >= 0)
                 return true;
-        _cleanup_close_ int fd = open(l->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640);
+        _cleanup_close_ int fd =
+                open(l->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640);
         struct stat st;
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return false;

@@ -1,7 +1,9 @@
-/* tare-monitor: the parent of one container's init. See monitor/monitor-internal.h for its life and runtime/attach.h for what it is told and
- * what it says. Static and small, as there is one a container: no heap but what a slow client needs, buffers are given back when it is quiet. */
+/* tare-monitor: the parent of one container's init. See monitor/monitor-internal.h for its life and runtime/attach.h
+ * for what it is told and what it says. Static and small, as there is one a container: no heap but what a slow client
+ * needs, buffers are given back when it is quiet. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -11,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "monitor/monitor-internal.h"
@@ -22,12 +25,13 @@ static struct monitor monitor;
 /* What ends programs does not end us: the container would lose its parent, its log and its exit code. */
 static int signals_setup(struct monitor *m)
 {
-        static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU,
-                                       SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGXCPU, SIGXFSZ };
+        static const int ignored[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGALRM, SIGTERM,
+                                       SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU, SIGVTALRM,
+                                       SIGPROF, SIGIO,   SIGPWR,  SIGXCPU, SIGXFSZ };
         sigset_t set;
         for (size_t i = 0; i < ELEMENTS(ignored); i++)
                 signal(ignored[i], SIG_IGN);
-        signal(SIGCHLD, SIG_DFL);              /* ignored it would take the exit codes away */
+        signal(SIGCHLD, SIG_DFL); /* ignored it would take the exit codes away */
         sigemptyset(&set);
         sigaddset(&set, SIGCHLD);
         sigprocmask(SIG_SETMASK, &set, NULL);
@@ -49,12 +53,15 @@ static void oom_protect(struct monitor *m)
 static int lock_setup(struct monitor *m, struct err *err)
 {
         char line[64];
+        uint64_t ticks = 0;
         m->lock_fd = m->o.lock_fd >= 0 ? m->o.lock_fd : file_lock_at(m->run_dir, "monitor.pid", true, false, err);
         if (m->lock_fd < 0)
                 return -1;
-        int length = snprintf(line, sizeof(line), "%d\n", (int)getpid());
+        if (proc_start_time(getpid(), &ticks, err) < 0)
+                return -1;
+        int length = snprintf(line, sizeof(line), "%d %" PRIu64 "\n", (int)getpid(), ticks);
         if (ftruncate(m->lock_fd, 0) < 0 || pwrite(m->lock_fd, line, (size_t)length, 0) < 0)
-                return 0;                      /* for people to read; the lock is what counts */
+                return 0; /* for people to read; the lock is what counts */
         return 0;
 }
 
@@ -64,7 +71,7 @@ static void process_setup(void)
         prctl(PR_SET_CHILD_SUBREAPER, 1);
         umask(022);
         if (chdir("/") < 0)
-                return;                        /* then somebody's folder stays busy; not worth ending for */
+                return; /* then somebody's folder stays busy; not worth ending for */
 }
 
 static int monitor_setup(struct monitor *m, struct err *err)
@@ -104,11 +111,21 @@ static void dispatch(struct monitor *m, const struct epoll_event *e)
 {
         uint32_t index = watch_index_of(e->data.u64);
         switch (watch_kind_of(e->data.u64)) {
-        case WATCH_SIGNALS: signals_ready(m); break;
-        case WATCH_STREAM: stream_ready(m, &m->streams[index]); break;
-        case WATCH_INPUT: input_flush(m); break;
-        case WATCH_LISTEN: m->accept_ready = true; break;
-        case WATCH_SESSION: session_ready(m, &m->sessions[index], e->events); break;
+        case WATCH_SIGNALS:
+                signals_ready(m);
+                break;
+        case WATCH_STREAM:
+                stream_ready(m, &m->streams[index]);
+                break;
+        case WATCH_INPUT:
+                input_flush(m);
+                break;
+        case WATCH_LISTEN:
+                m->accept_ready = true;
+                break;
+        case WATCH_SESSION:
+                session_ready(m, &m->sessions[index], e->events);
+                break;
         }
 }
 
@@ -140,7 +157,7 @@ static void rest(struct monitor *m)
 static void monitor_run(struct monitor *m)
 {
         struct epoll_event events[EVENTS];
-        exit_reap(m);                          /* it may have ended before we were its keeper */
+        exit_reap(m); /* it may have ended before we were its keeper */
         while (!exit_step(m)) {
                 int64_t now = time_monotonic(), next = sessions_patience(m, now), retry = streams_retry(m, now);
                 if (m->phase == RUNNING)
@@ -163,7 +180,7 @@ int main(int argc, char **argv)
         process_setup();
         if (monitor_setup(m, &err) < 0) {
                 if (m->o.pid > 1)
-                        kill(m->o.pid, SIGKILL);       /* a container that nobody keeps must not run */
+                        kill(m->o.pid, SIGKILL); /* a container that nobody keeps must not run */
                 return 1;
         }
         oom_protect(m);

@@ -1,12 +1,13 @@
 /* The state of tare-monitor, one static object, and what its files ask of each other.
  *
- * Life: setup (main.c) -> RUNNING -> init exits (exit.c) -> DRAINING, what it left in the pipes is read -> ENDED: status.json is written, the
- * sessions are told -> the remains are cleared away by a client that asked for it or by the cleanup program, for which the lock is let go ->
- * the process ends when the sessions have taken what was theirs.
+ * Life: setup (main.c) -> RUNNING -> init exits (exit.c) -> DRAINING, what it left in the pipes is read -> ENDED:
+ * status.json is written, the sessions are told -> the remains are cleared away by a client that asked for it or by
+ * the cleanup program, for which the lock is let go -> the process ends when the sessions have taken what was theirs.
  *
- * Slow clients. Each session has a bounded backlog. While one has no room the container's output is not read, which is the backpressure a
- * pipe gives. After PATIENCE without room a session is ended, for a client that does not read must not stop the log. The session that
- * started the container (`tare run x | less`) gets a file to spill into first; it alone may wait for ever where no log is kept. */
+ * Slow clients. Each session has a bounded backlog. While one has no room the container's output is not read, which
+ * is the backpressure a pipe gives. After PATIENCE without room a session is ended, for a client that does not read
+ * must not stop the log. The session that started the container (`tare run x | less`) gets a file to spill into
+ * first; it alone may wait for ever where no log is kept. */
 #ifndef TARE_MONITOR_MONITOR_INTERNAL_H
 #define TARE_MONITOR_MONITOR_INTERNAL_H
 
@@ -19,9 +20,9 @@
 #include "runtime/attach.h"
 
 #define SESSIONS_MAX 64
-#define CHUNK ATTACH_PAYLOAD_MAX       /* one read of output, one frame */
-#define PATIENCE 5000000000            /* ns */
-#define REST 1000000000                /* ns of quiet after which buffers are given back */
+#define CHUNK ATTACH_PAYLOAD_MAX /* one read of output, one frame */
+#define PATIENCE 5000000000 /* ns */
+#define REST 1000000000 /* ns of quiet after which buffers are given back */
 
 enum phase { RUNNING, DRAINING, ENDED };
 
@@ -29,48 +30,49 @@ enum phase { RUNNING, DRAINING, ENDED };
 struct stream {
         struct watch watch;
         enum attach_frame frame;
-        size_t carry;                  /* bytes of a line without an end, at the start of its buffer */
-        int64_t left;                  /* after the exit: bytes still to be read */
-        int64_t retry;                 /* a terminal that was hung up is opened again then; 0: it was not */
+        size_t carry; /* bytes of a line without an end, at the start of its buffer */
+        int64_t left; /* after the exit: bytes still to be read */
+        int64_t retry; /* a terminal that was hung up is opened again then; 0: it was not */
 };
 
 /* The container's standard input, and what it has not taken yet. */
 struct input {
-        struct watch watch;            /* fd -1: closed or never there */
-        size_t at, len;                /* of the pending bytes */
-        bool closing;                  /* when they are gone */
+        struct watch watch; /* fd -1: closed or never there */
+        size_t at, len; /* of the pending bytes */
+        bool closing; /* when they are gone */
 };
 
 struct session {
-        struct watch watch;            /* fd -1: a free slot */
-        bool greeted, first;           /* first: it started the container */
+        struct watch watch; /* fd -1: a free slot */
+        bool greeted, first; /* first: it started the container */
         bool wants_in, wants_out, wants_err;
         bool clean_mine, waits_input;
-        bool gone;                     /* takes no more output; its input is still read */
+        bool gone; /* takes no more output; its input is still read */
         uint8_t head[ATTACH_HEADER];
         uint32_t head_len;
         enum attach_frame type;
-        uint32_t left;                 /* payload still to come */
-        uint8_t payload[4];            /* of a small frame */
+        uint32_t left; /* payload still to come */
+        uint8_t payload[4]; /* of a small frame */
         uint32_t payload_len;
         struct backlog backlog;
-        int64_t full_since;            /* 0: there is room */
+        int64_t full_since; /* 0: there is room */
 };
 
 struct monitor {
         struct monitor_options o;
-        int epoll_fd, run_dir, terminal_fd, lock_fd;   /* terminal_fd: a slave held open so that the master never hangs up */
+        int epoll_fd, run_dir, terminal_fd,
+                lock_fd; /* terminal_fd: a slave held open so that the master never hangs up */
         enum phase phase;
         struct watch signals, listen;
         struct stream streams[2];
         struct input input;
         struct session sessions[SESSIONS_MAX];
         struct logfile log;
-        int64_t finished;              /* when init ended */
+        int64_t finished; /* when init ended */
         int32_t exit_code;
-        bool accept_ready, busy;       /* busy: buffers hold pages to give back */
+        bool accept_ready, busy; /* busy: buffers hold pages to give back */
         bool cleaned, handed_over;
-        int oom_score_fd;              /* open for writing: the score to give back before a program is started */
+        int oom_score_fd; /* open for writing: the score to give back before a program is started */
         char oom_score[16];
 };
 
@@ -88,7 +90,8 @@ int64_t streams_retry(struct monitor *m, int64_t now);
 
 /* ---- input.c ---- */
 void input_init(struct monitor *m);
-/* Takes from a session's socket at most `len` bytes: the count, 0 at its end, -1 with errno; EBUSY while earlier ones wait. */
+/* Takes from a session's socket at most `len` bytes: the count, 0 at its end, -1 with errno; EBUSY while earlier ones
+ * wait. */
 ssize_t input_take(struct monitor *m, int from, size_t len, bool wanted);
 void input_flush(struct monitor *m);
 /* No more input: closed when what is pending has gone. */
@@ -107,7 +110,7 @@ void session_send(struct monitor *m, struct session *s, enum attach_frame type, 
 void session_ready(struct monitor *m, struct session *s, uint32_t events);
 void session_exit(struct monitor *m, struct session *s);
 void sessions_output(struct monitor *m, enum attach_frame frame, const uint8_t *data, size_t len);
-void sessions_resume(struct monitor *m);       /* the input has room again */
+void sessions_resume(struct monitor *m); /* the input has room again */
 void sessions_rest(struct monitor *m);
 bool sessions_have_room(const struct monitor *m);
 /* Ends those that had no room for too long; returns when to look again, INT64_MAX: no need. */

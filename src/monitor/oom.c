@@ -5,7 +5,8 @@
 #include "base/mem.h"
 #include "monitor/monitor-internal.h"
 
-/* Where the memory controller may be: v1, v2, and v2 beside v1. runtime/cgroup.h knows more, but brings what the monitor need not carry. */
+/* Where the memory controller may be: v1, v2, and v2 beside v1. runtime/cgroup.h knows more, but brings what the
+ * monitor need not carry. */
 static const char *const files[] = {
         "/sys/fs/cgroup/memory%s%s/memory.oom_control",
         "/sys/fs/cgroup%s%s/memory.events",

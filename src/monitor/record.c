@@ -26,7 +26,8 @@ void record_tail_make(struct record_tail *ret, const char *stream, int64_t time)
 {
         char text[TIME_TEXT_SIZE];
         time_write(text, time);
-        ret->len = (size_t)snprintf(ret->text, sizeof(ret->text), "\",\"stream\":\"%s\",\"time\":\"%s\"}\n", stream, text);
+        ret->len =
+                (size_t)snprintf(ret->text, sizeof(ret->text), "\",\"stream\":\"%s\",\"time\":\"%s\"}\n", stream, text);
 }
 
 static bool is_plain(uint8_t c)
@@ -34,19 +35,21 @@ static bool is_plain(uint8_t c)
         return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
 }
 
-/* Copies what needs no escape; may write up to 15 bytes more than it copies. Where memory bandwidth should be the limit, so 16 at a time. */
+/* Copies what needs no escape; may write up to 15 bytes more than it copies. Where memory bandwidth should be the
+ * limit, so 16 at a time. */
 static size_t copy_plain(uint8_t *out, const uint8_t *in, size_t len)
 {
         size_t i = 0;
 #ifdef __SSE2__
-        const __m128i space = _mm_set1_epi8(0x20), two = _mm_set1_epi8(2), four = _mm_set1_epi8(4), greater = _mm_set1_epi8('>'),
-                      ampersand = _mm_set1_epi8('&'), backslash = _mm_set1_epi8('\\');
+        const __m128i space = _mm_set1_epi8(0x20), two = _mm_set1_epi8(2), four = _mm_set1_epi8(4),
+                      greater = _mm_set1_epi8('>'), ampersand = _mm_set1_epi8('&'), backslash = _mm_set1_epi8('\\');
         for (; i + 16 <= len; i += 16) {
                 __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(in + i));
                 _mm_storeu_si128((__m128i *)(void *)(out + i), v);
-                __m128i odd = _mm_cmplt_epi8(v, space);                                            /* signed: 0x80 and above, too */
-                odd = _mm_or_si128(odd, _mm_cmpeq_epi8(_mm_or_si128(v, two), greater));            /* '<' and '>' differ in one bit */
-                odd = _mm_or_si128(odd, _mm_cmpeq_epi8(_mm_or_si128(v, four), ampersand));         /* '"' and '&' too */
+                __m128i odd = _mm_cmplt_epi8(v, space); /* signed: 0x80 and above, too */
+                odd = _mm_or_si128(odd,
+                                   _mm_cmpeq_epi8(_mm_or_si128(v, two), greater)); /* '<' and '>' differ in one bit */
+                odd = _mm_or_si128(odd, _mm_cmpeq_epi8(_mm_or_si128(v, four), ampersand)); /* '"' and '&' too */
                 odd = _mm_or_si128(odd, _mm_cmpeq_epi8(v, backslash));
                 int mask = _mm_movemask_epi8(odd);
                 if (mask)
@@ -74,7 +77,8 @@ static uint8_t *put_ascii(uint8_t *out, uint8_t c)
         return c == '\n' || c == '\r' || c == '"' || c == '\\' ? put(out, two, 2) : put(out, unicode, 6);
 }
 
-/* One character that is not plain; *ret_step: the bytes it takes. U+2028 and U+2029 end lines in JavaScript, so docker escapes them. */
+/* One character that is not plain; *ret_step: the bytes it takes. U+2028 and U+2029 end lines in JavaScript, so
+ * docker escapes them. */
 static uint8_t *put_odd(uint8_t *out, const uint8_t *in, size_t len, size_t *ret_step)
 {
         size_t step = utf8_step(in, len);
@@ -98,7 +102,8 @@ static size_t split_point(const uint8_t *data)
         return at + need > RECORD_LINE_MAX && data[at] < 0xf8 ? at : RECORD_LINE_MAX;
 }
 
-size_t record_write(uint8_t *out, const uint8_t *data, size_t len, bool last, const struct record_tail *tail, size_t *ret_used)
+size_t record_write(uint8_t *out, const uint8_t *data, size_t len, bool last, const struct record_tail *tail,
+                    size_t *ret_used)
 {
         bool too_long = len >= RECORD_LINE_MAX, newline = false;
         size_t limit = too_long ? split_point(data) : len, at = 0, step;

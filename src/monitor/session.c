@@ -10,7 +10,11 @@
 #include "base/mem.h"
 #include "base/timefmt.h"
 
-#define ROOM (CHUNK + 4 * ATTACH_HEADER + 64)  /* a chunk, its header, and the frames that must always fit: ready, exit */
+#define ROOM                                                                                                           \
+        (CHUNK + 4 * ATTACH_HEADER + 64) /* a chunk, its header, and the frames that must always fit: ready, exit */
+/* While the container runs, room is kept for what its pipes or terminal can hold, so that its end never waits for a
+ * client. */
+#define ROOM_TO_END (ROOM + (192 << 10))
 
 void sessions_init(struct monitor *m)
 {
@@ -46,7 +50,7 @@ void session_add(struct monitor *m, int fd, bool first)
                         break;
                 session_rearm(m, s);
                 if (first)
-                        session_read(m, s);    /* what it said before we were */
+                        session_read(m, s); /* what it said before we were */
                 return;
         }
         close(fd);
@@ -92,7 +96,8 @@ static int send_now(struct session *s, const uint8_t *header, const void *data, 
                 if (n < 0 && errno != EAGAIN)
                         return -1;
         }
-        size_t sent = n > 0 ? (size_t)n : 0, of_header = sent < ATTACH_HEADER ? sent : ATTACH_HEADER, of_data = sent - of_header;
+        size_t sent = n > 0 ? (size_t)n : 0, of_header = sent < ATTACH_HEADER ? sent : ATTACH_HEADER,
+               of_data = sent - of_header;
         if (backlog_add(&s->backlog, header + of_header, ATTACH_HEADER - of_header) < 0 ||
             backlog_add(&s->backlog, (const uint8_t *)data + of_data, len - of_data) < 0) {
                 errno = ENOBUFS;
@@ -110,7 +115,7 @@ void session_send(struct monitor *m, struct session *s, enum attach_frame type, 
         if (send_now(s, header, data, len) == 0)
                 session_rearm(m, s);
         else if (errno == ENOBUFS)
-                session_close(m, s);   /* its stream has a hole now */
+                session_close(m, s); /* its stream has a hole now */
         else
                 session_mute(m, s);
 }
@@ -163,24 +168,26 @@ void sessions_rest(struct monitor *m)
                 backlog_rest(&m->sessions[i].backlog);
 }
 
-static bool is_full(const struct session *s)
+static bool is_full(const struct monitor *m, const struct session *s)
 {
-        return is_live(s) && backlog_room(&s->backlog) < ROOM;
+        return is_live(s) && backlog_room(&s->backlog) < (m->phase == RUNNING ? ROOM_TO_END : ROOM);
 }
 
 bool sessions_have_room(const struct monitor *m)
 {
         for (uint32_t i = 0; i < SESSIONS_MAX; i++)
-                if (is_full(&m->sessions[i]))
+                if (is_full(m, &m->sessions[i]))
                         return false;
         return true;
 }
 
-/* The first session gets a file on the disk that holds the log; with no log there is nothing that it could hold up but itself. */
+/* The first session gets a file on the disk that holds the log; with no log there is nothing that it could hold up
+ * but itself. */
 static void out_of_patience(struct monitor *m, struct session *s)
 {
         s->full_since = 0;
-        if (s->first && (!m->log.path || backlog_spill(&s->backlog, m->log.path) == 0))
+        bool alone = !m->log.path && m->phase == RUNNING;
+        if (s->first && (alone || backlog_spill(&s->backlog, m->log.path) == 0))
                 return;
         session_close(m, s);
 }
@@ -190,7 +197,7 @@ int64_t sessions_patience(struct monitor *m, int64_t now)
         int64_t next = INT64_MAX;
         for (uint32_t i = 0; i < SESSIONS_MAX; i++) {
                 struct session *s = &m->sessions[i];
-                if (m->phase == ENDED || !is_full(s)) {
+                if (m->phase == ENDED || !is_full(m, s)) {
                         s->full_since = 0;
                         continue;
                 }

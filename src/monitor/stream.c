@@ -10,9 +10,9 @@
 #include "base/mem.h"
 #include "base/timefmt.h"
 
-#define ROUNDS 8                       /* chunks read before others have their turn */
-#define TERMINAL_LEFT (1 << 20)        /* at most this much is read from a terminal after the exit */
-#define TERMINAL_RETRY 100000000       /* ns */
+#define ROUNDS 8 /* chunks read before others have their turn */
+#define TERMINAL_LEFT (1 << 20) /* at most this much is read from a terminal after the exit */
+#define TERMINAL_RETRY 100000000 /* ns */
 
 static uint8_t buffers[2][RECORD_LINE_MAX + CHUNK] __attribute__((aligned(4096)));
 
@@ -21,7 +21,8 @@ static uint8_t *stream_buffer(const struct stream *s)
         return buffers[s->frame == ATTACH_STDERR];
 }
 
-/* While a slave is open here the master does not report a hang-up when the container's processes have closed theirs for a while. */
+/* While a slave is open here the master does not report a hang-up when the container's processes have closed theirs
+ * for a while. */
 static void terminal_hold(struct monitor *m)
 {
         mem_closep(&m->terminal_fd);
@@ -114,7 +115,8 @@ void stream_ready(struct monitor *m, struct stream *s)
                         return;
 }
 
-/* What was written before the exit is in the pipe now. Others may hold its end and go on writing: that is not waited for. */
+/* What was written before the exit is in the pipe now. Others may hold its end and go on writing: that is not waited
+ * for. */
 void streams_drain_begin(struct monitor *m)
 {
         for (int i = 0; i < 2; i++) {

@@ -1,4 +1,5 @@
-/* What epoll watches: one `struct watch` a descriptor, which remembers what the kernel was told, so that asking again for the same costs nothing.
+/* What epoll watches: one `struct watch` a descriptor, which remembers what the kernel was told, so that asking again
+ * for the same costs nothing.
  *
  * watch_init() once, then watch_set() as often as wished; watch_close() forgets and closes. No memory is taken. */
 #ifndef TARE_MONITOR_WATCH_INTERNAL_H
@@ -9,13 +10,13 @@
 
 enum watch_kind { WATCH_SIGNALS, WATCH_STREAM, WATCH_INPUT, WATCH_LISTEN, WATCH_SESSION };
 
-#define WATCH_NOTHING UINT32_MAX   /* not even hang-ups, which epoll reports whatever was asked for */
+#define WATCH_NOTHING UINT32_MAX /* not even hang-ups, which epoll reports whatever was asked for */
 
 struct watch {
-        int fd;                    /* -1: none */
-        uint32_t events;           /* WATCH_NOTHING: epoll does not know it */
+        int fd; /* -1: none */
+        uint32_t events; /* WATCH_NOTHING: epoll does not know it */
         enum watch_kind kind;
-        uint32_t index;            /* which of its kind */
+        uint32_t index; /* which of its kind */
 };
 
 void watch_init(struct watch *w, int fd, enum watch_kind kind, uint32_t index);

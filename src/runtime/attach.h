@@ -1,16 +1,24 @@
 /* What `tare` and its monitors say to each other, and the files a monitor keeps. Both sides of the fence include this.
  *
- * A monitor is made like this: the engine forks; the child (setsid, subreaper) calls runtime_create()/runtime_start() and
- * then becomes tare-monitor by execve, so that the tiny static program is the parent of init without ever having loaded
- * what creating needs. Its arguments are in `struct monitor_options` order, given as --name=value.
+ * A monitor is made like this: the engine forks; the child (setsid, subreaper) calls runtime_create()/runtime_start()
+ * and then becomes tare-monitor by execve, so that the tiny static program is the parent of init without ever having
+ * loaded what creating needs. Its arguments are in `struct monitor_options` order, given as --name=value.
  *
  * Run directory of a container: /run/tare/containers/<id>/ (0700)
  *     status.json    written by the monitor by rename at every change; see struct container_status
  *     attach.sock    SOCK_STREAM: a connection is one attach session
- *     monitor.pid    "<pid> <start ticks>\n", locked (flock) by the monitor for its life: a lock that can be had means it died
+ *     monitor.pid    "<pid> <start ticks>\n", locked (flock) by the monitor for its life: a lock that can be had
+ * means it died
  *
- * Attach stream. Client to monitor: one struct attach_hello, then frames. Monitor to client: frames. A frame is docker's
- * multiplexed-stream header {type, 0, 0, 0, be32 length} and payload. Types 0-2 are stdin, stdout, stderr; ours begin at 16.
+ * Attach stream. Client to monitor: one struct attach_hello, then frames. Monitor to client: frames. A frame is
+ * docker's multiplexed-stream header {type, 0, 0, 0, be32 length} and payload. Types 0-2 are stdin, stdout, stderr;
+ * ours begin at 16.
+ *
+ * A client's frames are taken in order: while the container does not read its stdin, what the client sent after it
+ * waits. A signal that must not wait goes to init itself or through a second session. The end of one client's stdin
+ * (ATTACH_STDIN_EOF, hanging up) is the end of the container's when stdin_once is set and there is no terminal, else
+ * it means nothing. A client that takes no output for some seconds loses its session, by a hang-up without
+ * ATTACH_EXIT (see monitor/monitor-internal.h). At most 64 sessions.
  */
 #ifndef TARE_RUNTIME_ATTACH_H
 #define TARE_RUNTIME_ATTACH_H
@@ -45,7 +53,8 @@ enum container_state { STATE_CREATED, STATE_RUNNING, STATE_PAUSED, STATE_RESTART
 const char *container_state_name(enum container_state s);         /* "created", ... */
 int container_state_parse(const char *name, enum container_state *ret, struct err *err);
 
-/* status.json: {"state","pid","start_ticks","started","finished","exit_code","oom","restarts","error","monitor","monitor_ticks"} */
+/* status.json:
+ * {"state","pid","start_ticks","started","finished","exit_code","oom","restarts","error","monitor","monitor_ticks"} */
 struct container_status {
         enum container_state state;
         pid_t pid;                     /* 0 when not running */
@@ -58,7 +67,8 @@ struct container_status {
         uint64_t monitor_ticks;
         char error[256];
 };
-/* Reads/writes status.json in an open run directory. The reader needs no jansson: it takes only what the writer writes. */
+/* Reads/writes status.json in an open run directory. The reader needs no jansson: it takes only what the writer
+ * writes. */
 int container_status_read(int run_dir_fd, struct container_status *ret, struct err *err);
 int container_status_write(int run_dir_fd, const struct container_status *status, struct err *err);
 

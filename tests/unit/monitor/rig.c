@@ -49,13 +49,17 @@ static void text_to_file(const struct rig *r, const char *name, const char *text
 /* Says who it is, whether the lock was free when it came, and what the status was. */
 static void cleanup_write(const struct rig *r)
 {
-        _cleanup_free_ char *text = xasprintf("#!/bin/sh\nexec >%s/marker.tmp\necho \"$*\"\nflock -n %s/run/monitor.pid echo free || echo held\n"
-                                              "cat %s/run/status.json\nls -l /proc/$$/fd >%s/fds\ngrep -c -e socket: -e pipe: -e anon_inode: %s/fds\nmv %s/marker.tmp %s/marker\n",
-                                              r->dir, r->dir, r->dir, r->dir, r->dir, r->dir, r->dir);
+        _cleanup_free_ char *text = xasprintf(
+                "#!/bin/sh\nexec >%s/marker.tmp\necho \"$*\"\nflock -n %s/run/monitor.pid echo free || echo held\n"
+                "cat %s/run/status.json\nls -l /proc/$$/fd >%s/fds\ngrep -c -e socket: -e pipe: -e anon_inode: "
+                "%s/fds\nmv %s/marker.tmp %s/marker\n",
+                r->dir, r->dir, r->dir, r->dir, r->dir, r->dir, r->dir);
         text_to_file(r, "cleanup", text, 0755);
 }
 
-struct ends { int in[2], out[2], err[2], console, slave, client[2], listen; };
+struct ends {
+        int in[2], out[2], err[2], console, slave, client[2], listen;
+};
 
 static void ends_make(const struct rig *r, const struct rig_options *o, struct ends *e)
 {
@@ -63,7 +67,9 @@ static void ends_make(const struct rig *r, const struct rig_options *o, struct e
         if (o->tty)
                 assert_int_equal(openpty(&e->console, &e->slave, NULL, NULL, NULL), 0);
         else
-                assert_int_equal(pipe2(e->out, O_CLOEXEC) | pipe2(e->err, O_CLOEXEC) | (o->open_stdin ? pipe2(e->in, O_CLOEXEC) : 0), 0);
+                assert_int_equal(pipe2(e->out, O_CLOEXEC) | pipe2(e->err, O_CLOEXEC) |
+                                         (o->open_stdin ? pipe2(e->in, O_CLOEXEC) : 0),
+                                 0);
         if (o->attach)
                 assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, e->client), 0);
         if (o->listen) {
@@ -103,7 +109,7 @@ static void monitor_exec(const struct rig *r, const struct rig_options *o, struc
         m.pid = fork();
         if (m.pid == 0)
                 init_exec(o, e);
-        m.id = (char *)(uintptr_t)"0123abcd";
+        m.id = (char *)(uintptr_t) "0123abcd";
         m.run_dir = run;
         m.started = time_now();
         m.out_fd = e->out[0], m.err_fd = e->err[0], m.in_fd = e->in[1], m.console_fd = e->console;
@@ -117,7 +123,8 @@ static void monitor_exec(const struct rig *r, const struct rig_options *o, struc
         m.cgroup_path = (char *)(uintptr_t)o->cgroup_path;
         if (o->port_fd)
                 m.port_fds_first = o->port_fd, m.port_fds_count = 1;
-        const int kept[] = { m.out_fd, m.err_fd, m.in_fd, m.console_fd, m.client_fd, m.listen_fd, m.lock_fd, o->port_fd ? o->port_fd : -1 };
+        const int kept[] = { m.out_fd,    m.err_fd,    m.in_fd,   m.console_fd,
+                             m.client_fd, m.listen_fd, m.lock_fd, o->port_fd ? o->port_fd : -1 };
         for (size_t i = 0; i < ELEMENTS(kept); i++)
                 if (kept[i] >= 0)
                         fd_set_cloexec(kept[i], false);
@@ -133,7 +140,9 @@ static void monitor_exec(const struct rig *r, const struct rig_options *o, struc
 static void greet_first(struct rig *r, const struct rig_options *o, struct ends *e)
 {
         struct err err = ERR_INIT;
-        struct attach_hello hello = { .magic = ATTACH_MAGIC, .stdin_ = o->attach_stdin, .stdout_ = true, .stderr_ = true };
+        struct attach_hello hello = {
+                .magic = ATTACH_MAGIC, .stdin_ = o->attach_stdin, .stdout_ = true, .stderr_ = true
+        };
         r->client = e->client[0];
         assert_int_equal(fd_write_full(r->client, &hello, sizeof(hello)), 0);
         if (o->clean_mine)
@@ -145,7 +154,8 @@ void rig_start(struct rig *r, const struct rig_options *o)
         struct ends e;
         assert_non_null(getenv("TARE_TEST_MONITOR"));
         signal(SIGPIPE, SIG_IGN);
-        *r = (struct rig){ .dir = xasprintf("%s/tare-monitor.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp"), .client = -1 };
+        *r = (struct rig){ .dir = xasprintf("%s/tare-monitor.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp"),
+                           .client = -1 };
         assert_non_null(mkdtemp(r->dir));
         r->dir_fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_int_equal(mkdirat(r->dir_fd, "run", 0700), 0);
@@ -157,7 +167,8 @@ void rig_start(struct rig *r, const struct rig_options *o)
         r->monitor = fork();
         if (r->monitor == 0)
                 monitor_exec(r, o, &e);
-        const int theirs[] = { e.in[0], e.in[1], e.out[0], e.out[1], e.err[0], e.err[1], e.console, e.slave, e.client[1], e.listen };
+        const int theirs[] = { e.in[0],  e.in[1],   e.out[0], e.out[1],    e.err[0],
+                               e.err[1], e.console, e.slave,  e.client[1], e.listen };
         for (size_t i = 0; i < ELEMENTS(theirs); i++)
                 if (theirs[i] >= 0)
                         close(theirs[i]);
@@ -186,7 +197,7 @@ void rig_done(struct rig *r)
         if (r->monitor)
                 assert_int_equal(rig_wait(r), 0);
         if (!r->cleaned)
-                rig_wait_file(r, "marker");    /* else the program would write while we remove */
+                rig_wait_file(r, "marker"); /* else the program would write while we remove */
         assert_int_equal(tree_remove_at(AT_FDCWD, r->dir, &err), 0);
         close(r->dir_fd);
         close(r->run_fd);

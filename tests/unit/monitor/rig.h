@@ -1,5 +1,6 @@
-/* A monitor with an "init" under it, made as the engine makes one: fork, fork of init, exec of tare-monitor. Everything is checked from outside:
- * files, frames, processes. rig_start(), use, rig_done() which fails the test when the monitor does not end. */
+/* A monitor with an "init" under it, made as the engine makes one: fork, fork of init, exec of tare-monitor.
+ * Everything is checked from outside: files, frames, processes. rig_start(), use, rig_done() which fails the test
+ * when the monitor does not end. */
 #ifndef TARE_TESTS_UNIT_MONITOR_RIG_H
 #define TARE_TESTS_UNIT_MONITOR_RIG_H
 
@@ -14,21 +15,21 @@
 #include "runtime/attach.h"
 
 struct rig_options {
-        const char *command;           /* of /bin/sh -c */
+        const char *command; /* of /bin/sh -c */
         bool tty, open_stdin, stdin_once, listen, no_log, own_lock;
-        bool attach, attach_stdin, clean_mine;     /* a first session, as `tare run` has */
+        bool attach, attach_stdin, clean_mine; /* a first session, as `tare run` has */
         uint64_t log_max_size;
         uint32_t log_max_files;
         const char *cgroup_path;
-        int port_fd;                   /* 0: none */
+        int port_fd; /* 0: none */
 };
 
 struct rig {
-        char *dir;                     /* scratch: run/, log, cleanup, marker */
+        char *dir; /* scratch: run/, log, cleanup, marker */
         int dir_fd, run_fd;
         pid_t monitor;
-        bool cleaned;                  /* set by a test that told the monitor so: the cleanup program does not run */
-        int client;                    /* our end of the first session, -1 */
+        bool cleaned; /* set by a test that told the monitor so: the cleanup program does not run */
+        int client; /* our end of the first session, -1 */
 };
 
 void rig_start(struct rig *r, const struct rig_options *o);

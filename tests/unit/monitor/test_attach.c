@@ -27,7 +27,8 @@ static void collect(int fd, const char *out, const char *err, int32_t code)
 static void test_first_session_misses_nothing(void **state)
 {
         struct rig r;
-        rig_start(&r, &(struct rig_options){ .command = "echo out; echo err >&2; sleep 0.1; printf last; exit 9", .attach = true });
+        rig_start(&r, &(struct rig_options){ .command = "echo out; echo err >&2; sleep 0.1; printf last; exit 9",
+                                             .attach = true });
         enum attach_frame type;
         _cleanup_buf_ struct buf payload = BUF_INIT(1000);
         assert_true(session_next(r.client, &type, &payload));
@@ -40,7 +41,9 @@ static void test_first_session_misses_nothing(void **state)
 static void test_two_clients(void **state)
 {
         struct rig r;
-        rig_start(&r, &(struct rig_options){ .command = "read x; echo got $x; echo oops >&2; exit 3", .open_stdin = true, .listen = true });
+        rig_start(&r, &(struct rig_options){ .command = "read x; echo got $x; echo oops >&2; exit 3",
+                                             .open_stdin = true,
+                                             .listen = true });
         int a = session_open(&r, true, true, true), b = session_open(&r, false, true, false);
         session_type(a, ATTACH_STDIN, "hello\n", 6);
         collect(a, "got hello\n", "oops\n", 3);
@@ -54,7 +57,11 @@ static void test_two_clients(void **state)
 static void test_stdin_once(void **state)
 {
         struct rig r;
-        rig_start(&r, &(struct rig_options){ .command = "cat; echo done", .open_stdin = true, .stdin_once = true, .attach = true, .attach_stdin = true });
+        rig_start(&r, &(struct rig_options){ .command = "cat; echo done",
+                                             .open_stdin = true,
+                                             .stdin_once = true,
+                                             .attach = true,
+                                             .attach_stdin = true });
         session_type(r.client, ATTACH_STDIN, "round\n", 6);
         session_type(r.client, ATTACH_STDIN, "trip", 4);
         session_type(r.client, ATTACH_STDIN_EOF, NULL, 0);
@@ -65,7 +72,11 @@ static void test_stdin_once(void **state)
 static void test_stdin_once_by_detach(void **state)
 {
         struct rig r;
-        rig_start(&r, &(struct rig_options){ .command = "cat >>/dev/stderr; echo done", .open_stdin = true, .stdin_once = true, .attach = true, .attach_stdin = true });
+        rig_start(&r, &(struct rig_options){ .command = "cat >>/dev/stderr; echo done",
+                                             .open_stdin = true,
+                                             .stdin_once = true,
+                                             .attach = true,
+                                             .attach_stdin = true });
         session_type(r.client, ATTACH_STDIN, "typed before leaving", 20);
         close(r.client);
         r.client = -1;
@@ -103,7 +114,8 @@ static void test_stdin_stays(void **state)
 static void test_eof_without_stdin(void **state)
 {
         struct rig r;
-        rig_start(&r, &(struct rig_options){ .command = "read x; echo $x", .open_stdin = true, .stdin_once = true, .listen = true });
+        rig_start(&r, &(struct rig_options){
+                              .command = "read x; echo $x", .open_stdin = true, .stdin_once = true, .listen = true });
         int a = session_open(&r, false, true, true), b = session_open(&r, true, true, true);
         session_type(a, ATTACH_STDIN_EOF, NULL, 0);
         close(a);
@@ -136,7 +148,8 @@ static pid_t typist(int fd, size_t bytes)
 static void test_stdin_backpressure(void **state)
 {
         struct rig r;
-        rig_start(&r, &(struct rig_options){ .command = "sleep 0.3; wc -c", .open_stdin = true, .stdin_once = true, .listen = true });
+        rig_start(&r, &(struct rig_options){
+                              .command = "sleep 0.3; wc -c", .open_stdin = true, .stdin_once = true, .listen = true });
         int a = session_open(&r, true, true, true);
         pid_t pid = typist(a, 20000001);
         int b = session_open(&r, false, true, true);
@@ -153,7 +166,10 @@ static void test_stdin_backpressure(void **state)
 static void test_stdin_closed_by_container(void **state)
 {
         struct rig r;
-        rig_start(&r, &(struct rig_options){ .command = "exec <&-; echo closed; sleep 0.3; exit 5", .open_stdin = true, .attach = true, .attach_stdin = true });
+        rig_start(&r, &(struct rig_options){ .command = "exec <&-; echo closed; sleep 0.3; exit 5",
+                                             .open_stdin = true,
+                                             .attach = true,
+                                             .attach_stdin = true });
         session_expect(r.client, "closed");
         for (int i = 0; i < 100; i++)
                 session_type(r.client, ATTACH_STDIN, "data", 4);
@@ -165,12 +181,18 @@ static void test_terminal(void **state)
 {
         struct rig r;
         uint8_t size[4] = { 0, 33, 0, 121 };
-        rig_start(&r, &(struct rig_options){ .command = "trap 'stty size; exit 4' WINCH; echo ready; while :; do read x && echo got $x; done",
-                                             .tty = true, .attach = true, .attach_stdin = true, .stdin_once = true });
+        rig_start(&r,
+                  &(struct rig_options){
+                          .command =
+                                  "trap 'stty size; exit 4' WINCH; echo ready; while :; do read x && echo got $x; done",
+                          .tty = true,
+                          .attach = true,
+                          .attach_stdin = true,
+                          .stdin_once = true });
         session_expect(r.client, "ready\r\n");
         session_type(r.client, ATTACH_STDIN, "typed\n", 6);
         session_expect(r.client, "typed\r\ngot typed\r\n");
-        session_type(r.client, ATTACH_STDIN_EOF, NULL, 0);     /* means nothing here */
+        session_type(r.client, ATTACH_STDIN_EOF, NULL, 0); /* means nothing here */
         session_type(r.client, ATTACH_RESIZE, size, 4);
         collect(r.client, "33 121\r\n", "", 4);
         assert_int_equal(rig_wait(&r), 0);
@@ -180,11 +202,15 @@ static void test_terminal(void **state)
         rig_done(&r);
 }
 
-/* All that a terminal still holds when init ends is read; and a container that lets go of it for a while gets it back. */
+/* All that a terminal still holds when init ends is read; and a container that lets go of it for a while gets it
+ * back. */
 static void test_terminal_to_the_end(void **state)
 {
         struct rig r;
-        rig_start(&r, &(struct rig_options){ .command = "tty=$(tty); exec </dev/null >/dev/null 2>&1; sleep 0.3; exec >$tty; seq 1 500", .tty = true });
+        rig_start(&r,
+                  &(struct rig_options){
+                          .command = "tty=$(tty); exec </dev/null >/dev/null 2>&1; sleep 0.3; exec >$tty; seq 1 500",
+                          .tty = true });
         assert_int_equal(rig_wait(&r), 0);
         _cleanup_buf_ struct buf b = BUF_INIT(TEXT_MAX);
         rig_log_text(&r, "stdout", &b);
@@ -197,7 +223,9 @@ static void test_signal(void **state)
 {
         struct rig r;
         uint8_t usr1[4] = { 0, 0, 0, SIGUSR1 }, bad[4] = { 0xff, 0xff, 0xff, 0xff };
-        rig_start(&r, &(struct rig_options){ .command = "trap 'echo caught; exit 6' USR1; echo ready; while :; do sleep 0.05; done", .attach = true });
+        rig_start(&r, &(struct rig_options){
+                              .command = "trap 'echo caught; exit 6' USR1; echo ready; while :; do sleep 0.05; done",
+                              .attach = true });
         session_expect(r.client, "ready");
         session_type(r.client, ATTACH_SIGNAL, bad, 4);
         session_type(r.client, ATTACH_SIGNAL, usr1, 4);
@@ -230,14 +258,17 @@ static void assert_hung_up(int fd)
 /* Every lie ends the session that told it, and nothing else. */
 static void test_lies(void **state)
 {
-        static const struct { const char *bytes; size_t len; } lies[] = {
-                { "GET / HTTP/1.0\r\n", 16 },                                   /* no hello */
-                { "erat\1\1\1\0\0\1\0\0\0\0\0\0", 16 },                         /* a header that is none */
-                { "erat\1\1\1\0\0\0\0\0\377\377\377\377", 16 },                 /* too long */
-                { "erat\1\1\1\0\143\0\0\0\0\0\0\0", 16 },                       /* unknown type */
-                { "erat\1\1\1\0\1\0\0\0\0\0\0\1x", 17 },                        /* stdout from a client */
-                { "erat\1\1\1\0\022\0\0\0\0\0\0\4\0\0\0\0", 20 },               /* exit from a client */
-                { "erat\1\1\1\0\020\0\0\0\0\0\0\3abc", 19 },                    /* a short resize */
+        static const struct {
+                const char *bytes;
+                size_t len;
+        } lies[] = {
+                { "GET / HTTP/1.0\r\n", 16 }, /* no hello */
+                { "erat\1\1\1\0\0\1\0\0\0\0\0\0", 16 }, /* a header that is none */
+                { "erat\1\1\1\0\0\0\0\0\377\377\377\377", 16 }, /* too long */
+                { "erat\1\1\1\0\143\0\0\0\0\0\0\0", 16 }, /* unknown type */
+                { "erat\1\1\1\0\1\0\0\0\0\0\0\1x", 17 }, /* stdout from a client */
+                { "erat\1\1\1\0\022\0\0\0\0\0\0\4\0\0\0\0", 20 }, /* exit from a client */
+                { "erat\1\1\1\0\020\0\0\0\0\0\0\3abc", 19 }, /* a short resize */
         };
         struct rig r;
         rig_start(&r, &(struct rig_options){ .command = "read x; exit 8", .open_stdin = true, .listen = true });
@@ -259,7 +290,9 @@ static void test_lies(void **state)
 /* A frame that comes in single bytes is the same frame. */
 static void test_dribble(void **state)
 {
-        static const char bytes[] = "erat\1\1\1\0" "\0\0\0\0\0\0\0\3hi\n" "\022";
+        static const char bytes[] = "erat\1\1\1\0"
+                                    "\0\0\0\0\0\0\0\3hi\n"
+                                    "\022";
         struct rig r;
         rig_start(&r, &(struct rig_options){ .command = "read x; echo got $x", .open_stdin = true, .listen = true });
         int fd = raw_open(&r);
@@ -297,7 +330,9 @@ static void test_stalled_client(void **state)
         struct rig r;
         size_t len;
         int64_t before = time_monotonic();
-        rig_start(&r, &(struct rig_options){ .command = "read x; yes 0123456789abcde | head -c 20000000", .open_stdin = true, .listen = true });
+        rig_start(&r, &(struct rig_options){ .command = "read x; yes 0123456789abcde | head -c 20000000",
+                                             .open_stdin = true,
+                                             .listen = true });
         int stalled = session_open(&r, true, true, true);
         session_type(stalled, ATTACH_STDIN, "go\n", 3);
         assert_int_equal(rig_wait(&r), 0);
@@ -318,13 +353,14 @@ static void test_stalled_first_client(void **state)
         struct rig r;
         struct container_status status = { 0 };
         struct err err = ERR_INIT;
-        rig_start(&r, &(struct rig_options){ .command = "yes 0123456789abcde | head -c 20000000; exit 2", .attach = true });
+        rig_start(&r,
+                  &(struct rig_options){ .command = "yes 0123456789abcde | head -c 20000000; exit 2", .attach = true });
         for (int left = 20000; left > 0 && status.state != STATE_EXITED; left -= 10) {
                 busy_wait_ms(10);
                 if (container_status_read(r.run_fd, &status, &err) < 0)
                         err_clear(&err);
         }
-        assert_int_equal(status.state, STATE_EXITED);  /* nothing has been read so far */
+        assert_int_equal(status.state, STATE_EXITED); /* nothing has been read so far */
         _cleanup_buf_ struct buf o = BUF_INIT(TEXT_MAX), e = BUF_INIT(TEXT_MAX);
         assert_int_equal(session_collect(r.client, &o, &e), 2);
         assert_int_equal(o.len, 20000000);
@@ -340,7 +376,9 @@ static void test_slow_client(void **state)
         char data[65536];
         size_t total = 0;
         ssize_t n;
-        rig_start(&r, &(struct rig_options){ .command = "read x; yes 0123456789abcde | head -c 8000000", .open_stdin = true, .listen = true });
+        rig_start(&r, &(struct rig_options){ .command = "read x; yes 0123456789abcde | head -c 8000000",
+                                             .open_stdin = true,
+                                             .listen = true });
         int fd = session_open(&r, true, true, true);
         session_type(fd, ATTACH_STDIN, "go\n", 3);
         while ((n = read(fd, data, sizeof(data))) > 0) {

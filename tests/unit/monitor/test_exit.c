@@ -1,9 +1,11 @@
-/* The end of a container: exit codes, status.json, who clears away, and what the monitor withstands and what it costs. */
+/* The end of a container: exit codes, status.json, who clears away, and what the monitor withstands and what it
+ * costs. */
 #include "rig.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -11,13 +13,18 @@
 #include <unistd.h>
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 
 static void test_codes(void **state)
 {
-        static const struct { const char *command; int code; } cases[] = {
-                { "exit 0", 0 }, { "exit 3", 3 }, { "exit 255", 255 }, { "kill -9 $$", 137 }, { "kill -TERM $$", 143 }, { "kill -SEGV $$", 139 },
+        static const struct {
+                const char *command;
+                int code;
+        } cases[] = {
+                { "exit 0", 0 },       { "exit 3", 3 },          { "exit 255", 255 },
+                { "kill -9 $$", 137 }, { "kill -TERM $$", 143 }, { "kill -SEGV $$", 139 },
         };
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 struct rig r;
@@ -31,12 +38,54 @@ static void test_codes(void **state)
                 assert_int_equal(status.pid, 0);
                 assert_int_equal(status.restarts, 3);
                 assert_false(status.oom_killed);
-                assert_true(status.started >= before && status.finished >= status.started && status.finished <= time_now());
+                assert_true(status.started >= before && status.finished >= status.started &&
+                            status.finished <= time_now());
                 rig_done(&r);
         }
 }
 
-/* Nobody said that he would: the program runs, finds the lock free and the status written, and inherits nothing of ours. */
+/* Even a client that reads nothing, and no log that its output could go to, do not hide the end. */
+static void test_end_waits_for_nobody(void **state)
+{
+        struct rig r;
+        struct container_status status = { 0 };
+        struct err err = ERR_INIT;
+        rig_start(&r, &(struct rig_options){
+                              .command = "trap 'exit 4' TERM; (yes | head -c 5000000) & while :; do sleep 0.02; done",
+                              .no_log = true,
+                              .attach = true });
+        busy_wait_ms(1000); /* its output has filled everything */
+        uint8_t term[4] = { 0, 0, 0, SIGTERM };
+        int64_t before = time_monotonic();
+        session_type(r.client, ATTACH_SIGNAL, term, 4);
+        while (time_monotonic() - before < 2000000000 && status.state != STATE_EXITED) {
+                busy_wait_ms(10);
+                if (container_status_read(r.run_fd, &status, &err) < 0)
+                        err_clear(&err);
+        }
+        assert_int_equal(status.state, STATE_EXITED);
+        assert_int_equal(status.exit_code, 4);
+        rig_done(&r);
+}
+
+static void test_monitor_pid(void **state)
+{
+        struct rig r;
+        struct err err = ERR_INIT;
+        uint64_t ticks;
+        rig_start(&r,
+                  &(struct rig_options){ .command = "read x", .listen = true, .open_stdin = true, .stdin_once = true });
+        int fd = session_open(&r, true, true, true);
+        assert_int_equal(proc_start_time(r.monitor, &ticks, &err), 0);
+        _cleanup_free_ char *line = NULL, *expected = xasprintf("%d %" PRIu64, (int)r.monitor, ticks);
+        assert_int_equal(file_line_at(r.run_fd, "monitor.pid", &line, &err), 0);
+        assert_string_equal(line, expected);
+        close(fd);
+        rig_done(&r);
+}
+
+/* Nobody said that he would: the program runs, finds the lock free and the status written, and inherits nothing of
+ * ours. */
 static void test_cleanup_program(void **state)
 {
         struct rig r;
@@ -78,7 +127,11 @@ static void test_cleaned_too_early(void **state)
 {
         struct rig r;
         _cleanup_buf_ struct buf o = BUF_INIT(1000), e = BUF_INIT(1000);
-        rig_start(&r, &(struct rig_options){ .command = "read x; exit 3", .attach = true, .clean_mine = true, .listen = true, .open_stdin = true });
+        rig_start(&r, &(struct rig_options){ .command = "read x; exit 3",
+                                             .attach = true,
+                                             .clean_mine = true,
+                                             .listen = true,
+                                             .open_stdin = true });
         int other = session_open(&r, true, true, true);
         session_type(r.client, ATTACH_CLEANED, NULL, 0);
         busy_wait_ms(50);
@@ -100,7 +153,8 @@ static void test_client_vanishes(void **state)
         for (int when = 0; when < 2; when++) {
                 struct rig r;
                 _cleanup_buf_ struct buf o = BUF_INIT(1000), e = BUF_INIT(1000);
-                rig_start(&r, &(struct rig_options){ .command = "sleep 0.2; exit 3", .attach = true, .clean_mine = true });
+                rig_start(&r,
+                          &(struct rig_options){ .command = "sleep 0.2; exit 3", .attach = true, .clean_mine = true });
                 if (when)
                         assert_int_equal(session_collect(r.client, &o, &e), 3);
                 close(r.client);
@@ -126,7 +180,7 @@ static void test_signals_do_nothing(void **state)
         struct rig r;
         struct container_status status;
         rig_start(&r, &(struct rig_options){ .command = "read x; exit 11", .listen = true, .open_stdin = true });
-        int fd = session_open(&r, true, true, true);   /* so it is up */
+        int fd = session_open(&r, true, true, true); /* so it is up */
         for (size_t i = 0; i < ELEMENTS(signals); i++)
                 assert_int_equal(kill(r.monitor, signals[i]), 0);
         session_type(fd, ATTACH_STDIN, "\n", 1);
@@ -139,7 +193,9 @@ static void test_signals_do_nothing(void **state)
 
 static int port_bind(int port)
 {
-        struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        struct sockaddr_in a = { .sin_family = AF_INET,
+                                 .sin_port = htons((uint16_t)port),
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
                 return fd;
@@ -154,7 +210,8 @@ static void test_ports_held(void **state)
         socklen_t len = sizeof(a);
         int held = port_bind(0);
         assert_int_equal(getsockname(held, (struct sockaddr *)&a, &len), 0);
-        rig_start(&r, &(struct rig_options){ .command = "read x", .listen = true, .open_stdin = true, .port_fd = held });
+        rig_start(&r,
+                  &(struct rig_options){ .command = "read x", .listen = true, .open_stdin = true, .port_fd = held });
         close(held);
         int fd = session_open(&r, true, true, true);
         assert_int_equal(port_bind(ntohs(a.sin_port)), -1);
@@ -177,7 +234,7 @@ static size_t children_dead(pid_t parent)
         assert_int_equal(file_read_at(AT_FDCWD, path, &b, &err), 0);
         _cleanup_free_ char *text = buf_take(&b);
         char **pids = strv_split(text, " ", false);
-        STRV_FOREACH(pid, pids) {
+        STRV_FOREACH (pid, pids) {
                 _cleanup_free_ char *stat_path = xasprintf("/proc/%s/stat", *pid), *line = NULL;
                 if (file_line_at(AT_FDCWD, stat_path, &line, &err) == 0)
                         dead += strstr(line, ") Z ") != NULL;
@@ -189,8 +246,11 @@ static size_t children_dead(pid_t parent)
 static void test_orphans_reaped(void **state)
 {
         struct rig r;
-        rig_start(&r, &(struct rig_options){ .command = "for i in 1 2 3 4 5; do (setsid sleep 0.1 &); done; echo up; read x", .listen = true, .open_stdin = true,
-                                             .attach = true });
+        rig_start(&r, &(struct rig_options){
+                              .command = "for i in 1 2 3 4 5; do (setsid sleep 0.1 &); done; echo up; read x",
+                              .listen = true,
+                              .open_stdin = true,
+                              .attach = true });
         session_expect(r.client, "up");
         busy_wait_ms(400);
         assert_int_equal(children_dead(r.monitor), 0);
@@ -203,12 +263,16 @@ static void test_orphans_reaped(void **state)
 /* A memory group of v1 or v2 that this process may make, or NULL. */
 static char *group_make(const char *name)
 {
-        static const struct { const char *top, *limit; } tops[] = {
-                { "/sys/fs/cgroup/memory", "memory.limit_in_bytes" }, { "/sys/fs/cgroup", "memory.max" },
+        static const struct {
+                const char *top, *limit;
+        } tops[] = {
+                { "/sys/fs/cgroup/memory", "memory.limit_in_bytes" },
+                { "/sys/fs/cgroup", "memory.max" },
         };
         struct err err = ERR_INIT;
         for (size_t i = 0; i < ELEMENTS(tops); i++) {
-                _cleanup_free_ char *path = xasprintf("%s/%s", tops[i].top, name), *limit = xasprintf("%s/%s", path, tops[i].limit);
+                _cleanup_free_ char *path = xasprintf("%s/%s", tops[i].top, name),
+                                    *limit = xasprintf("%s/%s", path, tops[i].limit);
                 if (mkdir(path, 0755) < 0)
                         continue;
                 if (file_poke_at(AT_FDCWD, limit, "16777216", &err) == 0)
@@ -228,7 +292,8 @@ static void test_oom(void **state)
         }
         struct rig r;
         struct container_status status;
-        _cleanup_free_ char *command = xasprintf("echo $$ >%s/cgroup.procs; x=$(head -c 300000000 /dev/zero | tr '\\0' x); exit 0", group);
+        _cleanup_free_ char *command =
+                xasprintf("echo $$ >%s/cgroup.procs; x=$(head -c 300000000 /dev/zero | tr '\\0' x); exit 0", group);
         rig_start(&r, &(struct rig_options){ .command = command, .cgroup_path = slashed });
         int ended = rig_wait(&r);
         rmdir(group);
@@ -255,8 +320,11 @@ static long private_kb(pid_t pid)
 static void test_memory(void **state)
 {
         struct rig r;
-        rig_start(&r, &(struct rig_options){ .command = "echo up; read x; yes | head -c 10000000; echo; echo done; read x", .attach = true, .attach_stdin = true,
-                                             .open_stdin = true });
+        rig_start(&r,
+                  &(struct rig_options){ .command = "echo up; read x; yes | head -c 10000000; echo; echo done; read x",
+                                         .attach = true,
+                                         .attach_stdin = true,
+                                         .open_stdin = true });
         session_expect(r.client, "up");
         long before = private_kb(r.monitor);
         session_type(r.client, ATTACH_STDIN, "\n", 1);
@@ -275,6 +343,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_codes),
+                cmocka_unit_test(test_end_waits_for_nobody),
+                cmocka_unit_test(test_monitor_pid),
                 cmocka_unit_test(test_cleanup_program),
                 cmocka_unit_test(test_client_cleans),
                 cmocka_unit_test(test_cleaned_too_early),

@@ -79,12 +79,22 @@ static void read_until(int fd, const char *text)
         }
 }
 
-#define SH(script) (const char *const[]){ "sh", "-c", script, NULL }
+#define SH(script)                                                                                                     \
+        (const char *const[])                                                                                          \
+        {                                                                                                              \
+                "sh", "-c", script, NULL                                                                               \
+        }
 
 static void test_status(void **state)
 {
-        static const struct { const char *script; int status; } cases[] = {
-                { "exit 0", 0 }, { "exit 7", 7 }, { "kill -9 $$", 137 }, { "kill -TERM $$", 143 },
+        static const struct {
+                const char *script;
+                int status;
+        } cases[] = {
+                { "exit 0", 0 },
+                { "exit 7", 7 },
+                { "kill -9 $$", 137 },
+                { "kill -TERM $$", 143 },
         };
         for (int one = 0; one < 2; one++) {
                 for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -118,7 +128,8 @@ static void test_forwards_signals(void **state)
         static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT };
         for (size_t i = 0; i < ELEMENTS(signals); i++) {
                 int out;
-                _cleanup_free_ char *script = xasprintf("trap 'echo caught; exit 5' %d; echo ready; while :; do sleep 0.02; done", signals[i]);
+                _cleanup_free_ char *script = xasprintf(
+                        "trap 'echo caught; exit 5' %d; echo ready; while :; do sleep 0.02; done", signals[i]);
                 pid_t pid = init_start(SH(script), false, &out);
                 read_until(out, "ready");
                 assert_int_equal(kill(pid, signals[i]), 0);
@@ -134,7 +145,8 @@ static void test_reaps(void **state)
         for (int one = 0; one < 2; one++) {
                 int out;
                 pid_t pid = init_start(SH("for i in 1 2 3 4; do (setsid sleep 0.05 &); done; sleep 0.3; "
-                                          "for s in /proc/[0-9]*/stat; do read -r line <$s && case $line in *'(sleep) Z '\"$PPID\"*) echo zombie; esac; done 2>/dev/null; exit 3"),
+                                          "for s in /proc/[0-9]*/stat; do read -r line <$s && case $line in *'(sleep) "
+                                          "Z '\"$PPID\"*) echo zombie; esac; done 2>/dev/null; exit 3"),
                                        one, &out);
                 char text[256] = "";
                 assert_int_equal(read(out, text, sizeof(text) - 1), 0);
@@ -147,8 +159,10 @@ static void test_reaps(void **state)
 static void test_clean_child(void **state)
 {
         int out;
-        pid_t pid = init_start(SH("grep -c 'SigBlk:.0000000000000000' /proc/self/status; [ $(ps -o pgid= -p $$) = $$ ] && echo leader; "
-                                  "grep SigIgn: /proc/$$/status"), false, &out);
+        pid_t pid = init_start(SH("grep -c 'SigBlk:.0000000000000000' /proc/self/status; [ $(ps -o pgid= -p $$) = $$ ] "
+                                  "&& echo leader; "
+                                  "grep SigIgn: /proc/$$/status"),
+                               false, &out);
         read_until(out, "1\nleader\nSigIgn:\t0000000000000000");
         assert_int_equal(ended(pid), 0);
         close(out);
@@ -173,8 +187,9 @@ static void test_takes_terminal(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_status), cmocka_unit_test(test_cannot_run), cmocka_unit_test(test_forwards_signals),
-                cmocka_unit_test(test_reaps),  cmocka_unit_test(test_clean_child), cmocka_unit_test(test_takes_terminal),
+                cmocka_unit_test(test_status),           cmocka_unit_test(test_cannot_run),
+                cmocka_unit_test(test_forwards_signals), cmocka_unit_test(test_reaps),
+                cmocka_unit_test(test_clean_child),      cmocka_unit_test(test_takes_terminal),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,8 @@ static void test_streams(void **state)
 {
         struct rig r;
         struct stat st;
-        run(&r, &(struct rig_options){ .command = "echo one; echo two >&2; echo three; printf 'no end'; printf 'nor here' >&2" });
+        run(&r, &(struct rig_options){
+                        .command = "echo one; echo two >&2; echo three; printf 'no end'; printf 'nor here' >&2" });
         assert_text(&r, "stdout", "one\nthree\nno end", 16);
         assert_text(&r, "stderr", "two\nnor here", 12);
         assert_int_equal(fstatat(r.dir_fd, "log", &st, 0), 0);
@@ -53,7 +54,8 @@ static void test_exact_record(void **state)
         struct rig r;
         run(&r, &(struct rig_options){ .command = "printf '<\\t\\377\\303\\251\"\\n'" });
         _cleanup_free_ char *log = rig_log(&r, "", NULL);
-        const char *rest = str_after(log, "{\"log\":\"\\u003c\\u0009\\ufffd\303\251\\\"\\n\",\"stream\":\"stdout\",\"time\":\"20");
+        const char *rest =
+                str_after(log, "{\"log\":\"\\u003c\\u0009\\ufffd\303\251\\\"\\n\",\"stream\":\"stdout\",\"time\":\"20");
         assert_non_null(rest);
         assert_true(str_ends(rest, "Z\"}\n"));
         rig_done(&r);
@@ -62,7 +64,8 @@ static void test_exact_record(void **state)
 static void test_pieces_of_a_line(void **state)
 {
         struct rig r;
-        run(&r, &(struct rig_options){ .command = "for i in 1 2 3 4 5; do printf $i; printf e >&2; sleep 0.02; done; echo" });
+        run(&r, &(struct rig_options){
+                        .command = "for i in 1 2 3 4 5; do printf $i; printf e >&2; sleep 0.02; done; echo" });
         _cleanup_free_ char *log = rig_log(&r, "", NULL);
         assert_non_null(strstr(log, "{\"log\":\"12345\\n\""));
         assert_non_null(strstr(log, "{\"log\":\"eeeee\",\"stream\":\"stderr\""));
@@ -88,7 +91,8 @@ static void test_long_line(void **state)
         rig_done(&r);
 }
 
-/* Arbitrary bytes: every one that is no UTF-8 becomes one U+FFFD, the ASCII ones stay in place, all records are JSON. */
+/* Arbitrary bytes: every one that is no UTF-8 becomes one U+FFFD, the ASCII ones stay in place, all records are JSON.
+ * */
 static void test_binary(void **state)
 {
         struct rig r;
@@ -111,8 +115,9 @@ static void test_binary(void **state)
 static void test_interleaved(void **state)
 {
         struct rig r;
-        run(&r, &(struct rig_options){ .command = "(i=0; while [ $i -lt 3000 ]; do echo out-$i; i=$((i+1)); done) & "
-                                                  "(i=0; while [ $i -lt 3000 ]; do echo err-$i >&2; i=$((i+1)); done) & wait" });
+        run(&r, &(struct rig_options){
+                        .command = "(i=0; while [ $i -lt 3000 ]; do echo out-$i; i=$((i+1)); done) & "
+                                   "(i=0; while [ $i -lt 3000 ]; do echo err-$i >&2; i=$((i+1)); done) & wait" });
         const char *names[] = { "stdout", "stderr" };
         for (int s = 0; s < 2; s++) {
                 _cleanup_buf_ struct buf b = BUF_INIT(TEXT_MAX), expected = BUF_INIT(TEXT_MAX);
@@ -130,7 +135,8 @@ static void test_hundred_megabytes(void **state)
         struct rig r;
         size_t len = 0, lines = 0;
         int64_t before = time_monotonic();
-        run(&r, &(struct rig_options){ .command = "yes 'a line of output as a program may write it, ninety characters of it with its end ........' | head -c 104857600" });
+        run(&r, &(struct rig_options){ .command = "yes 'a line of output as a program may write it, ninety characters "
+                                                  "of it with its end ........' | head -c 104857600" });
         int64_t took = time_monotonic() - before;
         _cleanup_free_ char *log = rig_log(&r, "", &len);
         for (char *p = log; (p = memchr(p, '\n', (size_t)(log + len - p))); p++)
@@ -145,7 +151,8 @@ static void test_hundred_megabytes(void **state)
 static void test_rotation(void **state)
 {
         struct rig r;
-        run(&r, &(struct rig_options){ .command = "i=1000; while [ $i -lt 1200 ]; do echo tick $i; i=$((i+1)); done", .log_max_size = 2000,
+        run(&r, &(struct rig_options){ .command = "i=1000; while [ $i -lt 1200 ]; do echo tick $i; i=$((i+1)); done",
+                                       .log_max_size = 2000,
                                        .log_max_files = 3 });
         const char *suffixes[] = { "", ".1", ".2" };
         int next = 1199;
@@ -173,7 +180,8 @@ static void test_rotation_of_one(void **state)
 {
         struct rig r;
         size_t len;
-        run(&r, &(struct rig_options){ .command = "i=1000; while [ $i -lt 1200 ]; do echo tick $i; i=$((i+1)); done", .log_max_size = 2000,
+        run(&r, &(struct rig_options){ .command = "i=1000; while [ $i -lt 1200 ]; do echo tick $i; i=$((i+1)); done",
+                                       .log_max_size = 2000,
                                        .log_max_files = 1 });
         _cleanup_free_ char *log = rig_log(&r, "", &len);
         assert_in_range(len, 1, 2200);
@@ -186,8 +194,11 @@ static void test_rotation_of_one(void **state)
 /* A restart goes on in the same file, and half a record that a killed monitor left is cut off. */
 static void test_append(void **state)
 {
-        static const struct { const char *before, *kept; } cases[] = {
-                { "{\"log\":\"old\\n\"}\n", "{\"log\":\"old\\n\"}\n" }, { "{\"log\":\"old\\n\"}\n{\"log\":\"tor", "{\"log\":\"old\\n\"}\n" },
+        static const struct {
+                const char *before, *kept;
+        } cases[] = {
+                { "{\"log\":\"old\\n\"}\n", "{\"log\":\"old\\n\"}\n" },
+                { "{\"log\":\"old\\n\"}\n{\"log\":\"tor", "{\"log\":\"old\\n\"}\n" },
                 { "{\"log\":\"tor", "" },
         };
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -195,9 +206,11 @@ static void test_append(void **state)
                 struct err err = ERR_INIT;
                 size_t len;
                 rig_start(&r, &(struct rig_options){ .command = "sleep 0.2; echo new" });
-                assert_int_equal(file_write_at(r.dir_fd, "log", cases[i].before, strlen(cases[i].before), 0640, false, &err), 0);
+                assert_int_equal(
+                        file_write_at(r.dir_fd, "log", cases[i].before, strlen(cases[i].before), 0640, false, &err), 0);
                 assert_int_equal(rig_wait(&r), 0);
-                _cleanup_free_ char *log = rig_log(&r, "", &len), *expected = xasprintf("%s{\"log\":\"new\\n\"", cases[i].kept);
+                _cleanup_free_ char *log = rig_log(&r, "", &len),
+                                    *expected = xasprintf("%s{\"log\":\"new\\n\"", cases[i].kept);
                 assert_true(str_starts(log, expected));
                 rig_done(&r);
         }
@@ -230,12 +243,18 @@ static void test_grandchild_holds_pipe(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_streams),         cmocka_unit_test(test_nothing_written),
-                cmocka_unit_test(test_exact_record),    cmocka_unit_test(test_pieces_of_a_line),
-                cmocka_unit_test(test_long_line),       cmocka_unit_test(test_binary),
-                cmocka_unit_test(test_interleaved),     cmocka_unit_test(test_hundred_megabytes),
-                cmocka_unit_test(test_rotation),        cmocka_unit_test(test_rotation_of_one),
-                cmocka_unit_test(test_append),          cmocka_unit_test(test_log_is_no_link),
+                cmocka_unit_test(test_streams),
+                cmocka_unit_test(test_nothing_written),
+                cmocka_unit_test(test_exact_record),
+                cmocka_unit_test(test_pieces_of_a_line),
+                cmocka_unit_test(test_long_line),
+                cmocka_unit_test(test_binary),
+                cmocka_unit_test(test_interleaved),
+                cmocka_unit_test(test_hundred_megabytes),
+                cmocka_unit_test(test_rotation),
+                cmocka_unit_test(test_rotation_of_one),
+                cmocka_unit_test(test_append),
+                cmocka_unit_test(test_log_is_no_link),
                 cmocka_unit_test(test_grandchild_holds_pipe),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,9 @@ static size_t write_one(const char *in, size_t len, bool last, char out[RECORD_M
 
 static void test_escapes(void **state)
 {
-        static const struct { const char *in, *out; } cases[] = {
+        static const struct {
+                const char *in, *out;
+        } cases[] = {
                 { "plain text, long enough for whole vectors\n", "plain text, long enough for whole vectors\\n" },
                 { "\n", "\\n" },
                 { "a\r\n", "a\\r\\n" },
@@ -55,7 +57,8 @@ static void test_every_byte(void **state)
                         assert_int_equal(write_one(one, 2, false, slow), 2);
                         char expected[256];
                         size_t middle = strlen(slow) - 8 - 2;
-                        int n = snprintf(expected, sizeof(expected), "{\"log\":\"%.*s%.*s%.*s\\n", (int)at, in, (int)middle, slow + 8, (int)(40 - at),
+                        int n = snprintf(expected, sizeof(expected), "{\"log\":\"%.*s%.*s%.*s\\n", (int)at, in,
+                                         (int)middle, slow + 8, (int)(40 - at),
                                          "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
                         assert_int_equal(strlen(out), n);
                         assert_memory_equal(out, expected, (size_t)n);
@@ -82,7 +85,7 @@ static void test_split(void **state)
         assert_int_equal(write_one(in, RECORD_LINE_MAX - 1, false, out), 0);
         assert_int_equal(write_one(in, RECORD_LINE_MAX, false, out), RECORD_LINE_MAX);
         assert_int_equal(strlen(out), 8 + RECORD_LINE_MAX);
-        in[RECORD_LINE_MAX - 1] = '\n';        /* the last that fits */
+        in[RECORD_LINE_MAX - 1] = '\n'; /* the last that fits */
         assert_int_equal(write_one(in, sizeof(in), false, out), RECORD_LINE_MAX);
         assert_true(str_ends(out, "xx\\n"));
         for (size_t lead = 1; lead <= 4; lead++) {
@@ -92,16 +95,21 @@ static void test_split(void **state)
                 assert_int_equal(write_one(in, sizeof(in), false, out), expected);
                 assert_null(strstr(out, "ufffd"));
         }
-        memset(in, '\x80', sizeof(in));        /* garbage that looks like the inside of characters */
+        memset(in, '\x80', sizeof(in)); /* garbage that looks like the inside of characters */
         assert_int_equal(write_one(in, sizeof(in), false, out), RECORD_LINE_MAX);
         assert_int_equal(strlen(out), 8 + 6 * RECORD_LINE_MAX);
 }
 
 static void test_tail(void **state)
 {
-        static const struct { int64_t time; const char *text; } cases[] = {
-                { 1700000000123456789, "2023-11-14T22:13:20.123456789Z" }, { 1700000000120000000, "2023-11-14T22:13:20.12Z" },
-                { 1700000000000000000, "2023-11-14T22:13:20Z" },           { 1700000000000000001, "2023-11-14T22:13:20.000000001Z" },
+        static const struct {
+                int64_t time;
+                const char *text;
+        } cases[] = {
+                { 1700000000123456789, "2023-11-14T22:13:20.123456789Z" },
+                { 1700000000120000000, "2023-11-14T22:13:20.12Z" },
+                { 1700000000000000000, "2023-11-14T22:13:20Z" },
+                { 1700000000000000001, "2023-11-14T22:13:20.000000001Z" },
         };
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 struct record_tail tail;
