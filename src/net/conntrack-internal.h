@@ -7,8 +7,8 @@
 #include "net/netlink-internal.h"
 #include "net/network.h"
 
-/* Forgets the flows to the UDP ports among those of the endpoint; without such ports it costs nothing. Best effort: kernels before
- * 5.8 cannot, and there flows end after their time (30 to 120 s without a packet). */
+/* Forgets the flows to the UDP ports among those of the endpoint; without such ports it costs nothing. Best effort: without ctnetlink
+ * flows end after their time, 30 to 120 s without a packet. */
 void conntrack_forget_udp(int nft_fd, const struct endpoint *e);
 
 #endif
