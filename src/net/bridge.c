@@ -250,20 +250,27 @@ int bridge_block_make(int route_fd, int nft_fd, const struct network *n, uint32_
         return 0;
 }
 
+static int block_remove(int route_fd, int nft_fd, const struct network *n, const char *name, struct err *err)
+{
+        char upper[IFNAMSIZ];
+        snprintf(upper, sizeof(upper), "%s", name);
+        upper[strlen(BRIDGE_PREFIX)] = 'u';
+        if (link_remove(route_fd, upper, err) < 0 || link_remove(route_fd, name, err) < 0 ||
+            firewall_bridge_remove(nft_fd, n, name, err) < 0)
+                return err_add(err, "bridge %s", name);
+        return 0;
+}
+
 int bridge_remove(int route_fd, int nft_fd, const struct network *n, struct err *err)
 {
-        uint32_t size = 1u << (32 - n->subnet.prefix);
-        for (uint32_t block = (size - 1) / BLOCK_ADDRESSES; block > 0; block--) {
-                char name[IFNAMSIZ], upper[IFNAMSIZ];
-                struct link_state link;
-                bridge_block_name(n, block, name);
-                cable_name(n, block, 'u', upper);
-                if (!link_look(route_fd, name, &link))
-                        continue;
-                if (link_remove(route_fd, upper, err) < 0 || link_remove(route_fd, name, err) < 0 ||
-                    firewall_bridge_remove(nft_fd, n, name, err) < 0)
-                        return err_add(err, "bridge %s", name);
-        }
+        _cleanup_strv_ char **blocks = NULL;
+        char prefix[IFNAMSIZ];
+        snprintf(prefix, sizeof(prefix), BRIDGE_PREFIX "b%.5s", n->id);
+        if (link_list_bridges(route_fd, prefix, &blocks, err) < 0)
+                return -1;
+        STRV_FOREACH (name, blocks)
+                if (!str_eq(*name, n->bridge) && block_remove(route_fd, nft_fd, n, *name, err) < 0)
+                        return -1;
         if (link_remove(route_fd, n->bridge, err) < 0 || firewall_bridge_remove(nft_fd, n, n->bridge, err) < 0)
                 return err_add(err, "bridge %s", n->bridge);
         return 0;

@@ -1,4 +1,4 @@
-/* Network interfaces of one namespace through a netlink socket of it: what they are (by ioctl, no lists) and messages about them. */
+/* Network interfaces of one namespace through a netlink socket of it: what they are (one by one, no lists) and messages about them. */
 #ifndef TARE_NET_LINK_INTERNAL_H
 #define TARE_NET_LINK_INTERNAL_H
 
@@ -17,6 +17,8 @@ struct link_state {
 };
 /* false when there is no such interface. */
 bool link_look(int fd, const char *name, struct link_state *ret);
+/* Names of bridges that begin with `prefix`, for taking things down. */
+int link_list_bridges(int fd, const char *prefix, char ***ret_names, struct err *err);
 /* Waits until an interface that has just got its carrier passes packets. The kernel acts on a carrier later, from a queue; what is
  * sent before is dropped, and sent again after a second. Looking at the link (RTM_GETLINK) makes newer kernels do it at once;
  * for others this sleeps, a fifth of a second at most, and goes on in any case. */

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "base/mem.h"
+#include "base/str.h"
 
 static bool link_ask(int fd, unsigned long request, const char *name, struct ifreq *ret)
 {
@@ -17,25 +18,80 @@ static bool link_ask(int fd, unsigned long request, const char *name, struct ifr
         return ioctl(fd, request, ret) == 0;
 }
 
+struct look {
+        struct link_state found;
+        bool seen;
+};
+
+static void look_answer(const struct nlmsghdr *m, void *data)
+{
+        struct look *look = data;
+        const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
+        const struct nlattr *a;
+        if (m->nlmsg_type != RTM_NEWLINK)
+                return;
+        look->seen = true;
+        look->found.index = i->ifi_index;
+        look->found.up = i->ifi_flags & IFF_UP;
+        look->found.running = i->ifi_flags & IFF_RUNNING;
+        mnl_attr_for_each(a, m, sizeof(*i))
+        {
+                if (mnl_attr_get_type(a) == IFLA_MTU && mnl_attr_get_payload_len(a) == 4)
+                        look->found.mtu = mnl_attr_get_u32(a);
+                if (mnl_attr_get_type(a) == IFLA_ADDRESS && mnl_attr_get_payload_len(a) == 6)
+                        memcpy(look->found.mac, mnl_attr_get_payload(a), 6);
+        }
+}
+
+/* Not by ioctl: for a name that does not exist that one runs modprobe, and waits for it. */
 bool link_look(int fd, const char *name, struct link_state *ret)
 {
-        struct link_state found;
-        struct ifreq r;
-        if (!link_ask(fd, SIOCGIFINDEX, name, &r))
+        struct err ignored = ERR_INIT;
+        struct look look = { 0 };
+        struct nl_batch b;
+        nl_start(&b, fd);
+        struct nlmsghdr *m = link_put(&b, RTM_GETLINK, 0, 0, false, "look at interface", 0);
+        mnl_attr_put_strz(m, IFLA_IFNAME, name);
+        mnl_attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        if (nl_commit(&b, look_answer, &look, &ignored) < 0 || !look.seen)
                 return false;
-        found.index = r.ifr_ifindex;
-        if (!link_ask(fd, SIOCGIFFLAGS, name, &r))
-                return false;
-        found.up = r.ifr_flags & IFF_UP;
-        found.running = r.ifr_flags & IFF_RUNNING;
-        if (!link_ask(fd, SIOCGIFMTU, name, &r))
-                return false;
-        found.mtu = (uint32_t)r.ifr_mtu;
-        if (!link_ask(fd, SIOCGIFHWADDR, name, &r))
-                return false;
-        memcpy(found.mac, r.ifr_hwaddr.sa_data, sizeof(found.mac));
-        *ret = found;
+        *ret = look.found;
         return true;
+}
+
+struct list {
+        const char *prefix;
+        char **names;
+};
+
+static void list_answer(const struct nlmsghdr *m, void *data)
+{
+        struct list *list = data;
+        const struct nlattr *a;
+        if (m->nlmsg_type != RTM_NEWLINK)
+                return;
+        mnl_attr_for_each(a, m, sizeof(struct ifinfomsg)) if (mnl_attr_get_type(a) == IFLA_IFNAME &&
+                                                              mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 &&
+                                                              str_starts(mnl_attr_get_str(a), list->prefix))
+                strv_push(&list->names, mnl_attr_get_str(a));
+}
+
+int link_list_bridges(int fd, const char *prefix, char ***ret_names, struct err *err)
+{
+        struct list list = { .prefix = prefix };
+        struct nl_batch b;
+        nl_start(&b, fd);
+        struct nlmsghdr *m = link_put(&b, RTM_GETLINK, NLM_F_DUMP, 0, false, "list bridges", 0);
+        mnl_attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
+        mnl_attr_put_strz(m, IFLA_INFO_KIND, "bridge");
+        mnl_attr_nest_end(m, info);
+        if (nl_commit(&b, list_answer, &list, err) < 0) {
+                strv_free(list.names);
+                return -1;
+        }
+        *ret_names = list.names;
+        return 0;
 }
 
 static bool link_running(int fd, const char *name)
@@ -46,13 +102,9 @@ static bool link_running(int fd, const char *name)
 
 void link_settle(int fd, const char *name)
 {
-        struct err ignored = ERR_INIT;
-        struct nl_batch b;
-        nl_start(&b, fd);
-        struct nlmsghdr *m = link_put(&b, RTM_GETLINK, 0, 0, false, "look at interface", 0);
-        mnl_attr_put_strz(m, IFLA_IFNAME, name);
-        mnl_attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        nl_commit(&b, NULL, NULL, &ignored);
+        struct link_state link;
+        if (!link_look(fd, name, &link))
+                return;
         for (int us = 50, slept = 0; slept < 200000 && !link_running(fd, name);
              slept += us, us = us < 5000 ? us * 2 : us)
                 usleep((useconds_t)us);
