@@ -1,7 +1,9 @@
 #include "engine/spec-internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "base/str.h"
@@ -41,6 +43,20 @@ static int root_prepare(struct engine *e, const struct container *c, struct oci_
         return 0;
 }
 
+/* In a user namespace the image's files are shown through mapped layers, and the writable top belongs to the namespace's root. */
+static int root_map(struct start_plan *p, struct err *err)
+{
+        if (!p->spec.uid_map_count)
+                return 0;
+        STRV_FOREACH (option, p->rootfs.options) {
+                const char *upper = str_after(*option, "upperdir=");
+                if (upper && lchown(upper, p->spec.uid_maps[0].host_id, p->spec.gid_maps[0].host_id) < 0)
+                        return err_sys(err, "%s", upper);
+        }
+        strv_push(&p->rootfs.options, "idmap");
+        return 0;
+}
+
 static int log_plan(struct engine *e, const struct container *c, struct start_plan *plan, struct err *err)
 {
         const char *driver = c->config.log_driver, *size = strv_env_get(c->config.log_opts, "max-size"),
@@ -67,7 +83,7 @@ int start_plan_make(struct engine *e, const struct container *c, int run_dir_fd,
         p.spec.cgroups_path = container_cgroup_path(c);
         p.spec.root_readonly = c->config.read_only;
         if (root_prepare(e, c, &p.rootfs, &root, err) < 0 || log_plan(e, c, &p, err) < 0 ||
-            spec_add_namespaces(e, c, &p.spec, err) < 0 || spec_add_process(e, c, root, &p.spec, err) < 0 ||
+            spec_add_namespaces(e, c, &p.spec, err) < 0 || root_map(&p, err) < 0 || spec_add_process(e, c, root, &p.spec, err) < 0 ||
             spec_add_mounts(e, c, root, &files, &p.spec, err) < 0 || spec_add_devices(&c->config, &p.spec, err) < 0 ||
             spec_add_resources(&c->config, &p.spec, err) < 0 || spec_add_security(e, c, &p.spec, err) < 0)
                 return -1;
