@@ -81,6 +81,7 @@ extern const struct snapshot_driver snapshot_overlay, snapshot_vfs;
 int layer_name(const char *chain_id, char ret_name[LAYER_NAME_SIZE], struct err *err);
 /* The chain that ends in chain_id, lowest first, from the layers' meta files. */
 int layer_chain(struct snapshots *s, const char *chain_id, char ***ret, struct err *err);
+/* --- lowers.c --- */
 /* Directories of a chain as the driver keeps them: all layers nearest first, or the topmost alone for whole trees. */
 int lowers_open(struct snapshots *s, char *const *chain, struct lowers *ret, struct err *err);
 /* The nearest lower that has `path` (relative, no links followed, whiteouts honoured) as an O_PATH descriptor; -1 with ENOENT. */

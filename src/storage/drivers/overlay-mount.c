@@ -40,6 +40,9 @@ static int mount_new(const struct oci_mount *m, bool readonly, struct err *err)
         _cleanup_close_ int context = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
         if (context < 0)
                 return err_sys(err, "fsopen overlay");
+        /* Before 6.5 anything is taken here, and refused only at the end with a line in the kernel's log. */
+        if (syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, "no such option", NULL, 0) == 0)
+                return err_sysnum(err, ENOSYS, "fsconfig overlay");
         syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "source", "overlay", 0);
         STRV_FOREACH (option, m->options) {
                 if (option_set(context, *option) < 0)

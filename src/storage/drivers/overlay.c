@@ -17,7 +17,11 @@
 #include "storage/snapshot-internal.h"
 
 /* Its being there makes the kernel refuse the mount: the last mount was volatile, and whether its files reached the disk is unknown. */
+#define LIST_MAX 3500 /* bytes of a page left for the names of layers */
+#define SHORT_DIGITS 12
 #define VOLATILE_MARKER "work/work/incompat/volatile"
+#define LIST_MAX 3500                  /* bytes of a page left for the names of layers */
+#define SHORT_DIGITS 12
 
 static const char *opaque_name(const struct snapshots *s)
 {
@@ -79,11 +83,31 @@ static int marker_clear(int root_fd, struct err *err)
         return tree_remove_at(root_fd, VOLATILE_MARKER, err) < 0 ? err_add(err, "remove the volatile marker") : 0;
 }
 
+/* Kernels before 6.7 take all names in one page. A chain too long for that is named by short links, made when first needed. Returns the
+ * name to mount by. */
+static char *layer_short_name(struct snapshots *s, const char *hex)
+{
+        char have[LAYER_NAME_SIZE], name[2 + SHORT_DIGITS + 1];
+        _cleanup_free_ char *target = xasprintf("../layers/%s/" LAYER_TREE, hex);
+        snprintf(name, sizeof(name), "l/%.*s", SHORT_DIGITS, hex);
+        if (symlinkat(target, s->dir_fd, name) < 0 && errno == ENOENT && mkdirat(s->dir_fd, "l", 0700) == 0)
+                (void)!symlinkat(target, s->dir_fd, name);
+        ssize_t n = readlinkat(s->dir_fd, name, have, sizeof(have) - 1);
+        bool ours = n == (ssize_t)strlen(target) && memcmp(have, target, (size_t)n) == 0;
+        return ours ? xasprintf("%s/%s", s->dir, name) : xasprintf("%s/layers/%s/" LAYER_TREE, s->dir, hex);
+}
+
 static void lower_options(struct snapshots *s, char *const *chain, char ***options)
 {
-        for (size_t i = strv_len(chain); i-- > 0;)
-                strv_push_take(options, xasprintf("lowerdir+=%s/layers/%s/" LAYER_TREE, s->dir, digest_hex(chain[i])));
-        if (strv_len(chain) == 0)
+        size_t count = strv_len(chain);
+        bool too_long = count * (strlen(s->dir) + strlen("/layers//" LAYER_TREE ":") + 64) > LIST_MAX;
+        for (size_t i = count; i-- > 0;) {
+                const char *hex = digest_hex(chain[i]);
+                _cleanup_free_ char *path =
+                        too_long ? layer_short_name(s, hex) : xasprintf("%s/layers/%s/" LAYER_TREE, s->dir, hex);
+                strv_push_take(options, xasprintf("lowerdir+=%s", path));
+        }
+        if (count == 0)
                 strv_push_take(options, xasprintf("lowerdir+=%s/empty", s->dir));
 }
 

@@ -298,6 +298,31 @@ static void test_commit_twice_and_without_parent(void **state)
         snapshots_close(s);
 }
 
+static void test_many_layers(void **state)
+{
+        struct snapshots *s = open_driver();
+        char **chain = NULL;
+        int count = str_eq(driver, "vfs") ? 20 : 90;
+        for (int i = 0; i < count; i++) {
+                char name[20];
+                struct tar *t = tar_new();
+                snprintf(name, sizeof(name), "f%d", i);
+                tar_add(t, 'f', name, "x", 0600);
+                chain = chain_add(chain, layer_put(s, i ? TOP(chain) : NULL, t));
+        }
+        for (int round = 0; round < 2; round++) {
+                int fd = chain_open(s, chain);
+                for (int i = 0; i < count; i++) {
+                        char name[20];
+                        snprintf(name, sizeof(name), "f%d", i);
+                        assert_true(there(fd, name));
+                }
+                close(fd);
+        }
+        strv_free(chain);
+        snapshots_close(s);
+}
+
 static int count_name(void *data, const char *id, struct err *e)
 {
         ++*(int *)data;
@@ -746,6 +771,7 @@ int main(void)
                 T(test_roots),
                 T(test_root_of_a_killed_maker),
                 T(test_changes),
+                T(test_many_layers),
                 T(test_layer_of_a_root_makes_the_same_tree),
                 T(test_clamp),
                 T(test_import),
