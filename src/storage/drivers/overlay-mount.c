@@ -55,13 +55,33 @@ static int mount_new(const struct oci_mount *m, bool readonly, struct err *err)
         return fd < 0 ? err_sys(err, "fsmount overlay") : fd;
 }
 
+/* The directory all lower ones are below: named from there they take a fraction of the page. Heap, ends in '/'. */
+static char *common_directory(const struct oci_mount *m)
+{
+        char *common = NULL;
+        STRV_FOREACH (option, m->options) {
+                const char *lower = str_after(*option, "lowerdir+=");
+                if (!lower)
+                        continue;
+                size_t same = 0;
+                if (!common)
+                        common = xstrdup(lower);
+                while (common[same] && common[same] == lower[same])
+                        same++;
+                while (same > 0 && common[same - 1] != '/')
+                        same--;
+                common[same] = '\0';
+        }
+        return common ? common : xstrdup("");
+}
+
 /* "lowerdir=a:b,upperdir=..": the form of kernels before 6.7. */
-static int options_join(const struct oci_mount *m, struct buf *ret, struct err *err)
+static int options_join(const struct oci_mount *m, size_t skip, struct buf *ret, struct err *err)
 {
         bool first = true;
         STRV_FOREACH (option, m->options) {
                 const char *lower = str_after(*option, "lowerdir+=");
-                if (lower && buf_addf(ret, err, "%s%s", first ? "lowerdir=" : ":", lower) < 0)
+                if (lower && buf_addf(ret, err, "%s%s", first ? "lowerdir=" : ":", lower + skip) < 0)
                         return -1;
                 first = first && !lower;
         }
@@ -77,7 +97,7 @@ static int options_join(const struct oci_mount *m, struct buf *ret, struct err *
 }
 
 struct old_mount {
-        const char *options;
+        const char *options, *directory;
         bool readonly;
         int fd;
         struct err err;
@@ -85,8 +105,11 @@ struct old_mount {
 
 static int mount_old(struct old_mount *o)
 {
-        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        /* The working directory is this thread's own from here on, as its mounts are. */
+        if (unshare(CLONE_NEWNS | CLONE_FS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return err_sys(&o->err, "mount namespace for an overlay");
+        if (*o->directory && chdir(o->directory) < 0)
+                return err_sys(&o->err, "enter %s", o->directory);
         /* Any directory will do as mount point: nobody but this thread sees it. */
         if (mount("overlay", "/proc", "overlay", MS_NODEV | (o->readonly ? MS_RDONLY : 0), o->options) < 0)
                 return err_sys(&o->err, "mount overlay");
@@ -108,9 +131,10 @@ int overlay_mount_detached(const struct oci_mount *m, bool readonly, struct err 
                 return fd;
         _cleanup_buf_ struct buf options = BUF_INIT((size_t)1 << 20);
         struct err first = *err;
-        struct old_mount old = { .readonly = readonly, .fd = -1, .err = ERR_INIT };
+        _cleanup_free_ char *directory = common_directory(m);
+        struct old_mount old = { .directory = directory, .readonly = readonly, .fd = -1, .err = ERR_INIT };
         pthread_t thread;
-        if (options_join(m, &options, err) < 0)
+        if (options_join(m, strlen(directory), &options, err) < 0)
                 return -1;
         old.options = options.data;
         int r = pthread_create(&thread, NULL, mount_old_thread, &old);
