@@ -24,11 +24,20 @@ int init_wait_cgroup(struct init *in, struct err *err)
 
 /* With a cgroup namespace of its own a container sees its group as the root; a bind of that group is the same to it and
  * needs none of the rights that a new mount does. */
+static int clone_group(struct init *in, const char *top, bool own, struct err *err)
+{
+        _cleanup_free_ char *path = xasprintf("%s%s", top, own && in->cgroup_path ? in->cgroup_path : "");
+        int fd = mount_clone(AT_FDCWD, path, false, err);
+        if (fd >= 0 || err->sys != ENOENT)
+                return fd;
+        /* A user who may not make groups has none of his own: what is left to see is what he is in. */
+        err_clear(err);
+        return mount_clone(AT_FDCWD, top, false, err);
+}
+
 static int mount_unified(struct init *in, const char *top, uint64_t attributes, int place, struct err *err)
 {
-        bool own = in->spec->namespaces[OCI_NS_CGROUP].wanted && in->cgroup_path;
-        _cleanup_free_ char *path = xasprintf("%s%s", top, own ? in->cgroup_path : "");
-        _cleanup_close_ int fd = mount_clone(AT_FDCWD, path, false, err);
+        _cleanup_close_ int fd = clone_group(in, top, in->spec->namespaces[OCI_NS_CGROUP].wanted, err);
         if (fd < 0 || mount_set(fd, attributes, 0, false, err) < 0)
                 return -1;
         return mount_attach(fd, place, err);
@@ -39,8 +48,7 @@ static int mount_hierarchy(struct init *in, const struct cgroup_hierarchy *h, in
         if (mkdirat(top_fd, h->name, 0755) < 0)
                 return err_sys(err, "make %s", h->name);
         _cleanup_close_ int place = openat(top_fd, h->name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_free_ char *path = xasprintf("%s%s", h->path, in->cgroup_path ? in->cgroup_path : "");
-        _cleanup_close_ int fd = place < 0 ? -1 : mount_clone(AT_FDCWD, path, false, err);
+        _cleanup_close_ int fd = place < 0 ? -1 : clone_group(in, h->path, true, err);
         if (fd < 0 || mount_set(fd, attributes, 0, false, err) < 0)
                 return err_add(err, "%s", h->name);
         return mount_attach(fd, place, err);

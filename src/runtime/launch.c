@@ -74,7 +74,6 @@ static void plan_caps(struct stage_plan *plan, const struct oci_process *process
         plan->effective = sets.effective;
         plan->inheritable = sets.inheritable;
         plan->ambient = sets.ambient;
-        plan->kernel_caps = capability_bounding();
 }
 
 static int plan_fill(struct stage_plan *plan, const struct stage_request *r, uint32_t *ret_used, struct err *err)

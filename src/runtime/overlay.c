@@ -1,8 +1,9 @@
-/* Overlay mounts. Two interfaces of the kernel: one lower layer per fsconfig call ("lowerdir+", Linux 6.8; descriptors
+/* Overlay mounts. Two interfaces of the kernel: one lower layer per fsconfig call ("lowerdir+", Linux 6.7; descriptors
  * instead of paths, 6.13), or one page of text with all of them (mount(2)). */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/path.h"
@@ -126,7 +127,15 @@ static int overlay_error(int fs_fd, struct err *err)
         return err_sysnum(err, number, "overlay");
 }
 
-/* Returns TRY_PAGE when the kernel may not know "lowerdir+": it says so at the option, or, before 6.5, only at the end. */
+/* Older kernels take any option and refuse, with a line in their log, only when the mount is made: they are not asked. */
+static bool kernel_may_know_layers(void)
+{
+        struct utsname u;
+        unsigned major = 0, minor = 0;
+        return uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2 || major > 6 || (major == 6 && minor >= 5);
+}
+
+/* Returns TRY_PAGE when the kernel may not know "lowerdir+". */
 #define TRY_PAGE (-2)
 static int make_by_layers(const struct overlay *o, const char *source, uint64_t attributes, struct err *err)
 {
@@ -245,6 +254,9 @@ int mount_make_overlay(const struct oci_mount *m, const struct mount_words *w, i
                 return err_set(err, ERR_INVALID, "overlay: %zu lower layers", o.lower_count);
         if (w->idmap && map_lowers(&o, userns_fd, err) < 0)
                 return err_add(err, "overlay");
+        if (!kernel_may_know_layers())
+                return o.lower_fds ? err_set(err, ERR_UNSUPPORTED, "this kernel cannot map the ids of image layers")
+                                   : make_by_page(&o, m->source, w->set, err);
         int fd = make_by_layers(&o, m->source, w->set, err);
         if (fd != TRY_PAGE)
                 return fd;

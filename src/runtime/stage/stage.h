@@ -25,7 +25,6 @@ struct stage_plan {
         int32_t label_fd;              /* open /proc/self/attr file, -1 */
         uint32_t uid, gid, group_count;
         uint64_t bounding, permitted, effective, inheritable, ambient;
-        uint64_t kernel_caps;          /* all capabilities this kernel knows */
         uint32_t umask;
         uint8_t set_groups;            /* STAGE_GROUPS_* */
         uint8_t no_new_privs, wait_start, notify;

@@ -2,9 +2,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include "base/fd.h"
 #include "base/file.h"
@@ -401,8 +405,8 @@ static void read_only_root_and_options(void **state)
         has(&b, "rw ok");
         has(&b, "ro ok");
         has(&b, "rro ok");
-        has(&b, " /rw ext4 rw,nosuid,noatime");
-        has(&b, " /ro ext4 ro,noexec");
+        has(&b, " rw,nosuid,noatime");
+        has(&b, " ro,noexec");
         has(&b, "kept\n751");
 }
 
@@ -480,13 +484,76 @@ static void mapped_user(void **state)
         char upper[300];
         snprintf(upper, sizeof(upper), "%s/%s/upper", harness_dir, b.id);
         assert_return_code(chown(upper, 100000, 100000), errno);
+        struct running r;
+        struct err err = ERR_INIT;
         strv_push(&b.rootfs.options, "idmap");
-        box_expect(&b, 0);
+        bool mapped = box_create(&b, &r, &err) == 0;
+        if (mapped) {
+                assert_int_equal(runtime_start(&r.c, &err), 0);
+                assert_int_equal(box_finish(&b, &r, &err), 0);
+                has(&b, " 0        0 "); /* files of the image belong to root inside */
+        } else {
+                assert_int_equal(err.kind, ERR_UNSUPPORTED); /* by older kernels */
+                free(b.rootfs.options[strv_len(b.rootfs.options) - 1]);
+                b.rootfs.options[strv_len(b.rootfs.options) - 1] = NULL;
+                box_expect(&b, 0);
+        }
         has(&b, "0\n");
         has(&b, "0     100000      65536");
-        has(&b, " 0        0 "); /* files of the image belong to root inside */
         has(&b, "1:3");
         has(&b, "dev ok");
+}
+
+/* Nobody's privileges: a user namespace with one id, devices bound in, no groups. */
+static int run_rootless(struct box *b)
+{
+        struct err err = ERR_INIT;
+        struct running r;
+        if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+                return 98;
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* as a program that this user started would be */
+        if (box_create(b, &r, &err) < 0 || runtime_start(&r.c, &err) < 0 || box_finish(b, &r, &err) < 0) {
+                fprintf(stderr, "%s\n", err.msg);
+                return 99;
+        }
+        fputs(b->output, stderr);
+        static const char *const wanted[] = { "uid=0(root) gid=0", "0      65534          1", "dev ok", "CapEff:\t00000000a80425fb", "proc /proc" };
+        for (size_t i = 0; i < ELEMENTS(wanted); i++)
+                if (!strstr(b->output, wanted[i]))
+                        return 10 + (int)i;
+        return b->status;
+}
+
+static void rootless(void **state)
+{
+        _cleanup_box_ struct box b;
+        box_init(&b, "id; cat /proc/self/uid_map; echo x > /dev/null && echo dev ok; grep CapEff /proc/self/status; grep ' /proc ' /proc/mounts; hostname none && hostname");
+        b.spec.namespaces[OCI_NS_USER].wanted = true;
+        b.spec.uid_maps = xcalloc(1, sizeof(struct oci_id_map));
+        b.spec.gid_maps = xcalloc(1, sizeof(struct oci_id_map));
+        b.spec.uid_maps[0] = b.spec.gid_maps[0] = (struct oci_id_map){ 0, 65534, 1 };
+        b.spec.uid_map_count = b.spec.gid_map_count = 1;
+        strv_push(&b.rootfs.options, "userxattr");
+        for (size_t i = 0; i < b.spec.mount_count; i++) /* no id 5 here */
+                if (str_eq(b.spec.mounts[i].destination, "/dev/pts")) {
+                        free(b.spec.mounts[i].options[strv_len(b.spec.mounts[i].options) - 1]);
+                        b.spec.mounts[i].options[strv_len(b.spec.mounts[i].options) - 1] = NULL;
+                }
+        free((char *)b.request.seccomp_cache);
+        b.request.seccomp_cache = NULL;
+        char path[300];
+        for (int i = 0; i < 3; i++) {
+                static const char *const parts[] = { "", "/upper", "/work" };
+                snprintf(path, sizeof(path), "%s/%s%s", harness_dir, b.id, parts[i]);
+                assert_return_code(chown(path, 65534, 65534), errno);
+        }
+        capabilities_apply(0xa80425fb, &b.spec.process);
+        pid_t pid = fork();
+        if (pid == 0)
+                _exit(run_rootless(&b));
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(WEXITSTATUS(status), 1); /* hostname(2) itself is not for this profile: the last command fails */
 }
 
 static void joined_namespaces(void **state)
@@ -519,6 +586,105 @@ static void joined_namespaces(void **state)
         }
         kill(r.c.pid, SIGKILL);
         assert_int_equal(box_finish(&a, &r, &err), 0);
+}
+
+static void started_over_a_socket(void **state)
+{
+        struct err err = ERR_INIT;
+        struct running r;
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), there = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/start", harness_dir);
+        assert_return_code(bind(listener, (struct sockaddr *)&address, sizeof(address)), errno);
+        assert_return_code(listen(listener, 1), errno);
+        for (int i = 0; i < 2; i++) {
+                _cleanup_box_ struct box b;
+                box_init(&b, "echo started");
+                if (i)
+                        box_args(&b, (const char *[]){ "nonesuch", NULL });
+                b.request.start_listen_fd = listener;
+                assert_int_equal(box_create(&b, &r, &err), 0);
+                close(r.c.start_fd);    /* the creator goes */
+                _cleanup_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+                assert_return_code(connect(sock, (struct sockaddr *)&address, sizeof(address)), errno);
+                r.c.start_fd = TAKE_FD(sock);
+                assert_int_equal(runtime_start(&r.c, &err), i ? -1 : 0);
+                if (i)
+                        assert_int_equal(err.kind, ERR_NO_COMMAND);
+                err_clear(&err);
+                assert_int_equal(box_finish(&b, &r, &err), 0);
+                assert_string_equal(b.output, i ? "" : "started\n");
+        }
+        unlink(address.sun_path);
+}
+
+static void reaper_as_first_process(void **state)
+{
+        /* Any static program can stand in for the reaper: busybox is asked what it was called as. */
+        _cleanup_box_ struct box b;
+        box_init(&b, "");
+        box_args(&b, (const char *[]){ "some", "command", NULL });
+        b.request.init_process = true;
+        b.request.init_path = "/bin/busybox";
+        box_expect(&b, 127);
+        has(&b, "docker-init: applet not found");
+}
+
+static int receive_listener(int sock, char *text, size_t size)
+{
+        struct err err = ERR_INIT;
+        size_t count = 0, len = 0;
+        int fd = -1;
+        _cleanup_close_ int from = accept4(sock, NULL, NULL, SOCK_CLOEXEC);
+        assert_return_code(from, errno);
+        assert_int_equal(fd_receive(from, &fd, 1, &count, text, size - 1, &len, &err), 0);
+        text[len] = 0;
+        assert_int_equal(count, 1);
+        return fd;
+}
+
+static void seccomp_agent(void **state)
+{
+        struct err err = ERR_INIT;
+        struct running r;
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int agent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/agent", harness_dir);
+        assert_return_code(bind(agent, (struct sockaddr *)&address, sizeof(address)), errno);
+        assert_return_code(listen(agent, 1), errno);
+        _cleanup_box_ struct box b;
+        box_init(&b, "mkdir /tmp/asked || echo answered");
+        struct oci_seccomp *s = b.spec.seccomp;
+        free(s->default_action);
+        s->default_action = xstrdup("SCMP_ACT_ALLOW");
+        while (s->rule_count > 1) { /* only one rule: mkdir asks the agent */
+                struct oci_seccomp_rule *rule = &s->rules[--s->rule_count];
+                strv_free(rule->names);
+                free(rule->action);
+                for (size_t i = 0; i < rule->arg_count; i++)
+                        free(rule->args[i].op);
+                free(rule->args);
+        }
+        strv_free(s->rules[0].names);
+        s->rules[0].names = strv_split("mkdir mkdirat", " ", false);
+        str_replace(&s->rules[0].action, "SCMP_ACT_NOTIFY");
+        str_replace(&s->listener_path, address.sun_path);
+        str_replace(&s->listener_metadata, "meta");
+        assert_int_equal(box_create(&b, &r, &err), 0);
+        char text[2048];
+        _cleanup_close_ int fd = receive_listener(agent, text, sizeof(text));
+        assert_non_null(strstr(text, "\"fds\":[\"seccompFd\"]"));
+        assert_non_null(strstr(text, "\"metadata\":\"meta\""));
+        assert_non_null(strstr(text, b.id));
+        assert_int_equal(runtime_start(&r.c, &err), 0);
+        struct seccomp_notif request = { 0 };
+        assert_return_code(ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &request), errno);
+        struct seccomp_notif_resp response = { .id = request.id, .error = -EXFULL };
+        assert_return_code(ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response), errno);
+        assert_int_equal(box_finish(&b, &r, &err), 0);
+        has(&b, "Exchange full");
+        has(&b, "answered");
+        unlink(address.sun_path);
 }
 
 static void time_namespace(void **state)
@@ -650,7 +816,11 @@ int main(void)
                 cmocka_unit_test(terminal),
                 cmocka_unit_test(exec_into),
                 cmocka_unit_test(mapped_user),
+                cmocka_unit_test(rootless),
                 cmocka_unit_test(joined_namespaces),
+                cmocka_unit_test(started_over_a_socket),
+                cmocka_unit_test(reaper_as_first_process),
+                cmocka_unit_test(seccomp_agent),
                 cmocka_unit_test(time_namespace),
                 cmocka_unit_test(hooks_run_in_order),
                 cmocka_unit_test(other_roots),
