@@ -40,7 +40,9 @@ int container_load(struct engine *e, const char *name, struct container *ret, st
 struct container_filter {
         bool all;                      /* else only running, paused, restarting */
         int64_t last;                  /* newest n of any state; 0: no limit */
-        char *const *filters;          /* docker's --filter texts: "status=running", "name=x", "label=k=v", "id=", "ancestor=", "exited=", "network=", "publish=", "volume=", "before=", "since=", "health=", "is-task=" */
+        /* docker's --filter texts: "status=running", "name=x", "label=k=v", "id=", "ancestor=", "exited=", "network=", "publish=", "volume=",
+         * "before=", "since=", "health=", "is-task=" */
+        char *const *filters;
 };
 /* Newest first. */
 int container_list(struct engine *e, const struct container_filter *f, struct container **ret, size_t *ret_count, struct err *err);
