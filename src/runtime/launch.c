@@ -13,7 +13,7 @@
 #include "runtime/capability-internal.h"
 #include "runtime/init-internal.h"
 #include "runtime/kernel-internal.h"
-#include "stage_image.h"
+#include "runtime/stage_image.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
