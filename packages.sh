@@ -4,7 +4,7 @@ packages_build="gcc libc6-dev make meson ninja-build pkg-config libjansson-dev l
 packages_example="busybox-static"
 packages_test="libcmocka-dev bats busybox-static mmdebstrap iproute2 nftables iptables jq procps uidmap util-linux python3 git
   skopeo umoci podman runc crun docker.io docker-registry apache2-utils openssl attr libcap2-bin xz-utils zstd netcat-openbsd"
-packages_bench="hyperfine isal"
+packages_bench="hyperfine pigz"
 
 # Installs those of its arguments that are missing, quietly.
 packages_install() {
