@@ -63,7 +63,7 @@ int main(int argc, char **argv)
         }
         int status;
         must(waitpid((pid_t)pid, &status, 0), "wait");
-        rmdir("work/incompat/volatile");
-        rmdir("work/incompat");
+        rmdir("work/work/incompat/volatile");
+        rmdir("work/work/incompat");
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
