@@ -31,6 +31,12 @@ int seccomp_filter_load(const struct oci_seccomp *profile, const char *cache_dir
 /* Compiles with libseccomp; costs milliseconds. */
 int seccomp_filter_compile(const struct oci_seccomp *profile, struct seccomp_filter *ret, struct err *err);
 
+/* Reshapes code so that it attaches fast (seccomp_tree.c). full: the whole filter; rest: one that answers as full does for every
+ * call whose answer depends on its arguments, or whose number is not below 1024. arches: AUDIT_ARCH values. False: too long. */
+bool seccomp_tree_build(const struct seccomp_filter *full, const struct seccomp_filter *rest, const uint32_t *arches, size_t arch_count,
+                        struct seccomp_filter *ret);
+/* True when the answer for a call depends on more than its number. */
+bool seccomp_tree_asks(const struct seccomp_filter *full, uint32_t arch, uint32_t number);
 /* Hands the listener of a filter with SCMP_ACT_NOTIFY to the agent that the profile names, with the container's state
  * (seccomp "Containers Listening for Seccomp Notifications"). */
 int seccomp_hand_over(const struct oci_seccomp *profile, int listener_fd, pid_t pid, const char *state, struct err *err);

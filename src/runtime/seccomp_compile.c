@@ -11,7 +11,7 @@
 #endif
 
 #define CODE_MAX 4096u              /* BPF_MAXINSNS */
-#define X32_BIT 0x40000000u
+#define TABLE_END 1024u             /* beyond: x32, and the private calls of 32-bit arm */
 
 static void context_freep(scmp_filter_ctx *ctx)
 {
@@ -166,17 +166,44 @@ static int add_call(scmp_filter_ctx ctx, const struct oci_seccomp_rule *r, const
         return code < 0 && code != -EEXIST ? rule_error(code, name, err) : 0;
 }
 
-static int add_rule(scmp_filter_ctx ctx, const struct oci_seccomp_rule *r, uint32_t default_action, struct prologue *p,
-                    bool *notify, struct err *err)
+/* Whether the calls of a name need more than their number below TABLE_END to be answered. */
+static bool needs_rest(scmp_filter_ctx ctx, const struct oci_seccomp *profile, bool joint_asks, const char *name)
 {
-        uint32_t action;
+        static const uint32_t joint[] = { SCMP_ARCH_X86, SCMP_ARCH_S390X, SCMP_ARCH_S390, SCMP_ARCH_PPC64LE };
+        for (size_t i = 0; i < profile->rule_count; i++)
+                if (profile->rules[i].arg_count && strv_has(profile->rules[i].names, name))
+                        return true;
+        if (seccomp_arch_exist(ctx, SCMP_ARCH_ARM) == 0 && seccomp_syscall_resolve_name_arch(SCMP_ARCH_ARM, name) >= (int)TABLE_END)
+                return true;
+        if (!joint_asks)
+                return false;
+        for (size_t i = 0; i < ELEMENTS(joint); i++)
+                if (seccomp_arch_exist(ctx, joint[i]) == 0 && seccomp_syscall_resolve_name_arch(joint[i], name) < 0)
+                        return true;
+        return str_eq(name, "socketcall") || str_eq(name, "ipc");
+}
+
+struct compilation {
+        const struct oci_seccomp *profile;
+        scmp_filter_ctx ctx;
+        uint32_t default_action;
+        struct prologue prologue;
+        bool notify;
+        bool rest_only;                /* leave out what the tree answers */
+        bool joint_asks;               /* socketcall or ipc: which call goes through it only an argument tells */
+};
+
+static int add_rule(struct compilation *c, const struct oci_seccomp_rule *r, struct err *err)
+{
+        struct prologue *p = &c->prologue;
+        uint32_t action = 0;
         if (action_parse(r->action, r->has_errno, r->errno_ret, &action, err) < 0)
                 return -1;
         for (size_t i = 0; i < r->arg_count; i++)
                 if (r->args[i].index > 5)
                         return err_set(err, ERR_INVALID, "system calls have arguments 0 to 5");
         if (action == SCMP_ACT_NOTIFY)
-                *notify = true;
+                c->notify = true;
         STRV_FOREACH(name, r->names)
         {
                 int number = seccomp_syscall_resolve_name(*name);
@@ -184,9 +211,9 @@ static int add_rule(scmp_filter_ctx ctx, const struct oci_seccomp_rule *r, uint3
                         prologue_add(p, *name, action, r->arg_count > 0);
                 else if (number >= 0 && number < 0x10000 && (uint32_t)number > p->last)
                         p->last = (uint32_t)number;
-                if (number == __NR_SCMP_ERROR || action == default_action)
+                if (number == __NR_SCMP_ERROR || action == c->default_action || (c->rest_only && !needs_rest(c->ctx, c->profile, c->joint_asks, *name)))
                         continue;
-                if (add_call(ctx, r, *name, number, action, err) < 0)
+                if (add_call(c->ctx, r, *name, number, action, err) < 0)
                         return -1;
         }
         return 0;
@@ -223,7 +250,7 @@ static void emit_prologue(struct seccomp_filter *f, const struct prologue *p, ui
         emit(f, (struct sock_filter)BPF_JUMP(equal, arch, 1, 0));
         emit(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JA, body, 0, 0));
         emit(f, (struct sock_filter)BPF_STMT(load, offsetof(struct seccomp_data, nr)));
-        emit(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, (uint8_t)(body - 2), 0));
+        emit(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, TABLE_END, (uint8_t)(body - 2), 0));
         for (size_t i = 0; i < p->count; i++) {
                 emit(f, (struct sock_filter)BPF_JUMP(equal, p->rules[i].number, 0, 1));
                 emit(f, (struct sock_filter)BPF_STMT(give, p->rules[i].action));
@@ -248,7 +275,8 @@ static void emit_prologues(struct seccomp_filter *f, const struct prologue *p, s
                         emit_prologue(f, p, uniform[i], refuses);
 }
 
-static int export_code(scmp_filter_ctx ctx, const struct prologue *p, uint32_t default_action, struct seccomp_filter *f, struct err *err)
+/* Appends the library's code to what is there. */
+static int export_code(scmp_filter_ctx ctx, struct seccomp_filter *f, struct err *err)
 {
         _cleanup_close_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
         if (fd < 0)
@@ -257,45 +285,70 @@ static int export_code(scmp_filter_ctx ctx, const struct prologue *p, uint32_t d
         off_t size = code < 0 ? 0 : lseek(fd, 0, SEEK_END);
         if (code < 0 || size < 0)
                 return err_sysnum(err, code < 0 ? -code : errno, "compile");
-        uint32_t count = (uint32_t)((size_t)size / sizeof(struct sock_filter)), room = CODE_MAX + 512;
-        if (count == 0 || count > CODE_MAX)
-                return err_set(err, ERR_TOO_LARGE, "the filter has %u instructions, the kernel takes %u", count, CODE_MAX);
-        f->code = xcalloc(room, sizeof(*f->code));
-        emit_prologues(f, p, ctx, default_action);
+        uint32_t count = (uint32_t)((size_t)size / sizeof(struct sock_filter));
+        if (count == 0 || f->count + count > CODE_MAX)
+                return err_set(err, ERR_TOO_LARGE, "the filter has %u instructions, the kernel takes %u", f->count + count, CODE_MAX);
         if (pread(fd, f->code + f->count, (size_t)size, 0) != size)
                 return err_sys(err, "read the compiled filter");
         f->count += count;
-        if (f->count > CODE_MAX)
-                return err_set(err, ERR_TOO_LARGE, "the filter has %u instructions, the kernel takes %u", f->count, CODE_MAX);
         return 0;
 }
 
-static int compile(const struct oci_seccomp *profile, struct seccomp_filter *f, struct err *err)
+static int compile(struct compilation *c, struct seccomp_filter *f, struct err *err)
 {
-        uint32_t default_action = 0;
-        struct prologue p = { .count = 0 };
-        if (action_parse(profile->default_action, profile->has_default_errno, profile->default_errno, &default_action, err) < 0 ||
-            flags_parse(profile, &f->flags, err) < 0)
+        const struct oci_seccomp *profile = c->profile;
+        if (action_parse(profile->default_action, profile->has_default_errno, profile->default_errno, &c->default_action, err) < 0)
                 return -1;
-        _cleanup_(context_freep) scmp_filter_ctx ctx = seccomp_init(default_action);
-        if (!ctx)
+        c->ctx = seccomp_init(c->default_action);
+        if (!c->ctx)
                 return err_set(err, ERR_SYSTEM, "libseccomp takes no filter with default action %s", profile->default_action);
         /* A foreign call gate is answered as an unlisted call is, not with a kill. */
-        (void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, default_action == SCMP_ACT_ALLOW ? SCMP_ACT_KILL_THREAD : default_action);
-        (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree instead of a list */
-        if (add_architectures(ctx, profile->architectures, err) < 0)
+        (void)seccomp_attr_set(c->ctx, SCMP_FLTATR_ACT_BADARCH, c->default_action == SCMP_ACT_ALLOW ? SCMP_ACT_KILL_THREAD : c->default_action);
+        (void)seccomp_attr_set(c->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree instead of a list */
+        if (add_architectures(c->ctx, profile->architectures, err) < 0)
                 return -1;
         for (size_t i = 0; i < profile->rule_count; i++)
-                if (add_rule(ctx, &profile->rules[i], default_action, &p, &f->notify, err) < 0)
+                if (add_rule(c, &profile->rules[i], err) < 0)
                         return -1;
-        return export_code(ctx, &p, default_action, f, err);
+        f->code = xcalloc(CODE_MAX + 1, sizeof(*f->code));
+        if (!c->rest_only)
+                emit_prologues(f, &c->prologue, c->ctx, c->default_action);
+        return export_code(c->ctx, f, err);
+}
+
+static void compilation_done(struct compilation *c) { context_freep(&c->ctx); }
+
+static int reshape(const struct oci_seccomp *profile, scmp_filter_ctx full_ctx, struct seccomp_filter *f, struct err *err)
+{
+        static const uint32_t kernel_arches[] = { SCMP_ARCH_X86_64, SCMP_ARCH_X86, SCMP_ARCH_AARCH64, SCMP_ARCH_ARM, SCMP_ARCH_S390X,
+                                                  SCMP_ARCH_S390, SCMP_ARCH_RISCV64, SCMP_ARCH_PPC64LE };
+        _cleanup_(compilation_done) struct compilation c = { .profile = profile, .rest_only = true };
+        _cleanup_seccomp_filter_ struct seccomp_filter rest = { 0 };
+        uint32_t arches[ELEMENTS(kernel_arches)];
+        size_t count = 0;
+        for (size_t i = 0; i < ELEMENTS(kernel_arches); i++)
+                if (seccomp_arch_exist(full_ctx, kernel_arches[i]) == 0)
+                        arches[count++] = kernel_arches[i];
+        for (size_t i = 0; i < count; i++)
+                c.joint_asks = c.joint_asks || seccomp_tree_asks(f, arches[i], 102 /* socketcall */) || seccomp_tree_asks(f, arches[i], 117 /* ipc */);
+        struct seccomp_filter tree = { 0 };
+        if (compile(&c, &rest, err) < 0)
+                return -1;
+        if (count == 0 || !seccomp_tree_build(f, &rest, arches, count, &tree))
+                return 0; /* as the library made it */
+        free(f->code);
+        f->code = tree.code;
+        f->count = tree.count;
+        return 0;
 }
 
 int seccomp_filter_compile(const struct oci_seccomp *profile, struct seccomp_filter *ret, struct err *err)
 {
         _cleanup_seccomp_filter_ struct seccomp_filter f = { 0 };
-        if (compile(profile, &f, err) < 0)
+        _cleanup_(compilation_done) struct compilation c = { .profile = profile };
+        if (flags_parse(profile, &f.flags, err) < 0 || compile(&c, &f, err) < 0 || reshape(profile, c.ctx, &f, err) < 0)
                 return err_add(err, "seccomp profile");
+        f.notify = c.notify;
         *ret = f;
         f.code = NULL;
         return 0;

@@ -49,7 +49,7 @@ static int put_rule(struct buf *b, const struct oci_seccomp_rule *r, struct err 
 static int profile_bytes(const struct oci_seccomp *p, struct buf *b, struct err *err)
 {
         const struct scmp_version *v = seccomp_version();
-        if (buf_addf(b, err, "tare seccomp 1, libseccomp %u.%u.%u\n", v->major, v->minor, v->micro) < 0 ||
+        if (buf_addf(b, err, "tare seccomp 2, libseccomp %u.%u.%u\n", v->major, v->minor, v->micro) < 0 ||
             put_text(b, p->default_action, err) < 0 || buf_addf(b, err, "%d %" PRIu32 "\n", p->has_default_errno, p->default_errno) < 0 ||
             put_strv(b, p->architectures, err) < 0 || put_strv(b, p->flags, err) < 0)
                 return -1;

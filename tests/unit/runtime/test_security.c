@@ -3,9 +3,11 @@
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -118,6 +120,89 @@ static void default_profile_with_sys_admin(void **state)
         assert_int_equal(under(&f, try_admin), 0);
 }
 
+/* ---- the reshaped code against the library's own, instruction by instruction ---- */
+
+static uint32_t interpret(const struct sock_filter *code, size_t count, const struct seccomp_data *data)
+{
+        uint32_t a = 0, value;
+        for (size_t pc = 0; pc < count; pc++) {
+                const struct sock_filter *i = &code[pc];
+                bool yes = false;
+                switch (i->code) {
+                case BPF_LD | BPF_W | BPF_ABS: memcpy(&value, (const char *)data + i->k, 4); a = value; continue;
+                case BPF_RET | BPF_K: return i->k;
+                case BPF_JMP | BPF_JA: pc += i->k; continue;
+                case BPF_ALU | BPF_AND | BPF_K: a &= i->k; continue;
+                case BPF_JMP | BPF_JEQ | BPF_K: yes = a == i->k; break;
+                case BPF_JMP | BPF_JGE | BPF_K: yes = a >= i->k; break;
+                case BPF_JMP | BPF_JGT | BPF_K: yes = a > i->k; break;
+                case BPF_JMP | BPF_JSET | BPF_K: yes = a & i->k; break;
+                default: fail_msg("instruction %x", i->code);
+                }
+                pc += yes ? i->jt : i->jf;
+        }
+        fail_msg("fell off the end");
+        return 0;
+}
+
+static void add_reference_rules(scmp_filter_ctx ctx, const struct oci_seccomp *s)
+{
+        for (size_t i = 0; i < s->rule_count; i++) {
+                const struct oci_seccomp_rule *r = &s->rules[i];
+                struct scmp_arg_cmp c = { 0 };
+                if (r->arg_count)
+                        c = (struct scmp_arg_cmp){ r->args[0].index, str_eq(r->args[0].op, "SCMP_CMP_LT") ? SCMP_CMP_LT : str_eq(r->args[0].op, "SCMP_CMP_EQ") ? SCMP_CMP_EQ : SCMP_CMP_MASKED_EQ,
+                                                   r->args[0].value, r->args[0].value_two };
+                STRV_FOREACH(name, r->names)
+                {
+                        int nr = seccomp_syscall_resolve_name(*name);
+                        if (nr != __NR_SCMP_ERROR)
+                                (void)seccomp_rule_add_array(ctx, str_eq(r->action, "SCMP_ACT_ALLOW") ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(r->errno_ret), nr, (unsigned)r->arg_count, &c);
+                }
+        }
+}
+
+static size_t reference_code(const struct oci_seccomp *s, struct sock_filter *code, size_t max)
+{
+        scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+        seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM));
+        seccomp_arch_add(ctx, SCMP_ARCH_X86);
+        seccomp_arch_add(ctx, SCMP_ARCH_X32);
+        add_reference_rules(ctx, s);
+        int fd = memfd_create("reference", MFD_CLOEXEC);
+        assert_int_equal(seccomp_export_bpf(ctx, fd), 0);
+        seccomp_release(ctx);
+        ssize_t n = pread(fd, code, max * sizeof(*code), 0);
+        close(fd);
+        return (size_t)n / sizeof(*code);
+}
+
+static void reshaped_code_says_the_same(void **state)
+{
+#ifdef __x86_64__
+        static const uint64_t values[] = { 0, 1, 2, 8, 11, 12, 13, 16, 38, 40, 45, 46, 0x20000, 0x20008, 0xffffffff, 0x100000000, 0x10000000, 0x7e020000, UINT64_MAX };
+        static const uint32_t arches[] = { 0xc000003e, 0x40000003, 0xc00000b7 };
+        static const uint64_t masks[] = { DOCKER_DEFAULTS, UINT64_MAX, 0 };
+        struct sock_filter reference[4096];
+        for (size_t m = 0; m < ELEMENTS(masks); m++) {
+                struct err err = ERR_INIT;
+                _cleanup_(seccomp_freep) struct oci_seccomp *s = seccomp_default(masks[m]);
+                _cleanup_seccomp_filter_ struct seccomp_filter f = { 0 };
+                assert_int_equal(seccomp_filter_compile(s, &f, &err), 0);
+                size_t count = reference_code(s, reference, ELEMENTS(reference));
+                for (uint32_t number = 0; number <= 448 * 2; number++)
+                        for (size_t a = 0; a < ELEMENTS(arches); a++)
+                                for (size_t v = 0; v < ELEMENTS(values); v++) {
+                                        struct seccomp_data d = { .nr = (int)(number < 449 ? number : (number - 449) | 0x40000000), .arch = arches[a],
+                                                                  .args = { values[v], values[(v + number) % ELEMENTS(values)] } };
+                                        uint32_t want = interpret(reference, count, &d), got = interpret(f.code, f.count, &d);
+                                        if (want != got)
+                                                fail_msg("arch %x number %x argument %llx: %x, expected %x", d.arch, (unsigned)d.nr, (unsigned long long)values[v], got, want);
+                                }
+        }
+#endif
+}
+
 static const char docker_profile[] =
         "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"archMap\":[{\"architecture\":\"SCMP_ARCH_X86_64\",\"subArchitectures\":[\"SCMP_ARCH_X86\"]}],"
         "\"syscalls\":[{\"names\":[\"getppid\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":5,\"includes\":{\"minKernel\":\"5.0\"}},"
@@ -198,7 +283,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(capability_names),      cmocka_unit_test(capability_changes),
                 cmocka_unit_test(default_profile_by_effect), cmocka_unit_test(default_profile_with_sys_admin),
-                cmocka_unit_test(docker_json_by_effect), cmocka_unit_test(wrong_docker_json),
+                cmocka_unit_test(docker_json_by_effect), cmocka_unit_test(reshaped_code_says_the_same), cmocka_unit_test(wrong_docker_json),
                 cmocka_unit_test(cache_heals),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
