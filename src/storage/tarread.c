@@ -19,17 +19,28 @@ static inline void entry_donep(struct archive_entry **e)
 
 struct source {
         struct ring *ring;
+        struct digest *digest;
         bool cut, ended;
 };
+
+/* The next piece, hashed; NULL at the end. */
+static const unsigned char *source_take(struct source *s, size_t *ret_len)
+{
+        const unsigned char *bytes = s->ended ? NULL : ring_take(s->ring, ret_len, &s->cut);
+        if (bytes)
+                digest_update(s->digest, bytes, *ret_len);
+        else
+                s->ended = true;
+        return bytes;
+}
 
 static la_ssize_t source_read(struct archive *a, void *data, const void **ret)
 {
         struct source *s = data;
         size_t len = 0;
-        *ret = s->ended ? NULL : ring_take(s->ring, &len, &s->cut);
+        *ret = source_take(s, &len);
         if (*ret)
                 return (la_ssize_t)len;
-        s->ended = true;
         if (!s->cut)
                 return 0;
         archive_set_error(a, EIO, "the input broke off");
@@ -91,15 +102,15 @@ static int archive_open(struct archive *a, struct source *s, bool foreign, struc
         return archive_read_open2(a, s, NULL, source_read, NULL, NULL) != ARCHIVE_OK ? archive_fail(a, err) : 0;
 }
 
-int tar_place(struct ring *from, bool foreign, struct placer *p, struct err *err)
+int tar_place(struct ring *from, struct digest *digest, bool foreign, struct placer *p, struct err *err)
 {
-        struct source s = { .ring = from };
+        struct source s = { .ring = from, .digest = digest };
         _cleanup_(archive_donep) struct archive *a = archive_read_new();
         /* In the C locale libarchive converts nothing that is not ASCII and hands us the bytes. */
         locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), old = uselocale(c);
         int r = archive_open(a, &s, foreign, err) < 0 || entries_place(a, p, err) < 0 ? -1 : 0;
         /* What follows the end of the archive belongs to its digest. */
-        for (size_t len; r == 0 && !s.ended && ring_take(from, &len, &s.cut);)
+        for (size_t len; r == 0 && source_take(&s, &len);)
                 ;
         if (r == 0 && s.cut)
                 r = err_set(err, ERR_CORRUPT, "archive: the input broke off");

@@ -1,6 +1,6 @@
 /* The pipeline behind layer_unpack and tree_from_tar:
  *
- *     caller --compressed--> ring --> thread: decompress, hash --> ring --> thread: parse, place
+ *     caller --compressed--> ring --> thread: decompress --> ring --> thread: hash, parse, place
  *
  * The first error of any stage stops the others and is what the caller gets. */
 #ifndef TARE_STORAGE_UNPACK_INTERNAL_H
@@ -21,6 +21,6 @@ int unpack_begin(const struct unpack_options *options, struct layer_unpack **ret
 int unpack_pump(struct layer_unpack *u, int fd, struct err *err);
 
 /* --- tarread.c: the parsing stage. Reads until the archive and the ring end. --- */
-int tar_place(struct ring *from, bool foreign, struct placer *p, struct err *err);
+int tar_place(struct ring *from, struct digest *digest, bool foreign, struct placer *p, struct err *err);
 
 #endif

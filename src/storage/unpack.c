@@ -24,10 +24,10 @@ struct layer_unpack {
         struct err err; /* the first failure */
         /* of the decoding stage */
         struct decompressor *decompressor;
-        struct digest *digest;
         unsigned char *slot;
         uint64_t compressed, unpacked;
-        /* of the placing stage */
+        /* of the placing stage, which has time for hashing while the other inflates */
+        struct digest *digest;
         uint64_t bytes;
         /* of the caller */
         unsigned char *space;
@@ -50,7 +50,7 @@ static int failure_report(struct layer_unpack *u, struct err *err)
         return err->kind == ERR_NONE ? err_set(err, ERR_INVALID, "unpacking was stopped") : -1;
 }
 
-/* --- stage 1: decompress and hash --- */
+/* --- stage 1: decompress --- */
 
 static int ratio_check(struct layer_unpack *u, struct err *err)
 {
@@ -63,7 +63,6 @@ static int ratio_check(struct layer_unpack *u, struct err *err)
 
 static int slot_put(struct layer_unpack *u, size_t len, struct err *err)
 {
-        digest_update(u->digest, u->slot, len);
         u->unpacked += len;
         ring_put(&u->plain, len);
         u->slot = ring_space(&u->plain);
@@ -120,12 +119,12 @@ static void *decoder_main(void *data)
         return NULL;
 }
 
-/* --- stage 2: parse and place --- */
+/* --- stage 2: hash, parse and place --- */
 
 static int placer_run(struct layer_unpack *u, struct err *err)
 {
         _cleanup_(placer_freep) struct placer *p = NULL;
-        if (placer_new(&u->options.place, &p, err) < 0 || tar_place(&u->plain, u->options.foreign, p, err) < 0)
+        if (placer_new(&u->options.place, &p, err) < 0 || tar_place(&u->plain, u->digest, u->options.foreign, p, err) < 0)
                 return -1;
         u->bytes = placer_bytes(p);
         return 0;
