@@ -83,6 +83,7 @@ static void ends_make(const struct rig *r, const struct rig_options *o, struct e
 static void init_exec(const struct rig_options *o, const struct ends *e)
 {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (o->tty) {
                 login_tty(e->slave);
         } else {
@@ -104,6 +105,7 @@ static void monitor_exec(const struct rig *r, const struct rig_options *o, struc
         _cleanup_free_ char *run = rig_path(r, "run"), *log = rig_path(r, "log"), *cleanup = rig_path(r, "cleanup");
         monitor_options_init(&m);
         setsid();
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves no process behind */
         prctl(PR_SET_CHILD_SUBREAPER, 1);
         m.lock_fd = o->own_lock ? -1 : file_lock_at(r->run_fd, "monitor.pid", true, false, &err);
         m.pid = fork();
