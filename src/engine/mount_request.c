@@ -64,6 +64,7 @@ static int source_set(struct mount_request *m, const char *source, const char *t
                                "allowed. If you intended to pass a host directory, use absolute path",
                                source, source);
         m->source = xstrdup(source);
+        m->create_source = true;       /* one of -v, to inspect */
         return 0;
 }
 

@@ -43,6 +43,11 @@ bool root_exists(struct snapshots *s, const char *id)
         return file_exists_at(s->dir_fd, chain);
 }
 
+char *root_writable_path(struct snapshots *s, const char *id)
+{
+        return xasprintf("%s/roots/%s/%s", s->dir, id, s->driver->writable);
+}
+
 /* --- chain: "boot ID", then the layers, lowest first, one a line --- */
 
 static int chain_write(int root_fd, char *const *chain, struct err *err)

@@ -49,6 +49,8 @@ int root_mount(struct snapshots *s, const char *id, bool transient, struct oci_m
 /* A descriptor of the whole tree as the container sees it, through a detached mount of our own. */
 int root_open(struct snapshots *s, const char *id, bool writable, struct err *err);
 bool root_exists(struct snapshots *s, const char *id);
+/* Host path of the directory that holds what the container wrote; heap. To be told, not to be used. */
+char *root_writable_path(struct snapshots *s, const char *id);
 int root_remove(struct snapshots *s, const char *id, struct err *err);
 int root_usage(struct snapshots *s, const char *id, uint64_t *ret_bytes, struct err *err);
 int roots_walk(struct snapshots *s, int (*fn)(void *data, const char *id, struct err *err), void *data, struct err *err);

@@ -59,6 +59,20 @@ void row_plain(struct fixture *f, char digit, const char *name)
         row_put(f, &c, name);
 }
 
+int running_make(struct fixture *f, const struct container *c, pid_t pid)
+{
+        struct container_status status = { .state = STATE_RUNNING, .pid = pid, .started = time_now() };
+        _cleanup_free_ char *path = run_dir_path(f->e, c->id);
+        OK(container_row_set_state(f->e, c->id, STATE_RUNNING, &err));
+        OK(path_mkdirs(path, 0700, &err));
+        _cleanup_close_ int run_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(run_dir >= 0);
+        OK(container_status_write(run_dir, &status, &err));
+        int lock = -1;
+        OK(lock = monitor_lock(run_dir, &err));
+        return lock;
+}
+
 void file_put(struct fixture *f, const char *path, const char *content)
 {
         _cleanup_free_ char *full = path_join(f->dir, path);

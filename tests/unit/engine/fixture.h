@@ -39,6 +39,8 @@ void id_of(char digit, char ret[65]);
 void row_put(struct fixture *f, struct container *c, const char *name);
 /* The same with nothing set. */
 void row_plain(struct fixture *f, char digit, const char *name);
+/* Makes the row and a run directory say that it runs; the descriptor returned stands for its monitor until it is closed. */
+int running_make(struct fixture *f, const struct container *c, pid_t pid);
 /* Writes a whole file below the fixture's folder, making its parents. */
 void file_put(struct fixture *f, const char *path, const char *content);
 bool file_there(struct fixture *f, const char *path);
