@@ -107,7 +107,7 @@ int table_print(json_t *rows, const struct table_column *known, const char *cons
         if (add_rows(t, rows, strstr(text, "json") != NULL, &out, err) < 0)
                 return -1;
         if (mode == MODE_TABLE) {
-                if (tabulate(out.data, out.len, &aligned, err) < 0)
+                if (tabulate(out.data, out.len, TABULATE_LEAST, &aligned, err) < 0)
                         return -1;
                 return out_write(aligned.data, aligned.len, err);
         }

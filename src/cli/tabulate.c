@@ -6,7 +6,6 @@
 
 #include "base/mem.h"
 
-#define CELL_MIN 10
 #define CELL_PADDING 3
 
 struct cell {
@@ -67,9 +66,9 @@ static void grid_fill(struct grid *g, const char *text, size_t len)
 }
 
 /* The width of `column` in the block of lines around `at`. Only the first line of a block computes it. */
-static size_t column_width(const struct grid *g, size_t first, size_t column, size_t *ret_end)
+static size_t column_width(const struct grid *g, size_t least, size_t first, size_t column, size_t *ret_end)
 {
-        size_t width = CELL_MIN, i = first;
+        size_t width = least, i = first;
         for (; i < g->count && column + 1 < g->lines[i].count; i++)
                 if (g->lines[i].cells[column].width + CELL_PADDING > width)
                         width = g->lines[i].cells[column].width + CELL_PADDING;
@@ -91,7 +90,7 @@ static int put_line(const struct line *line, const size_t *widths, struct buf *o
         return buf_addc(out, '\n', err);
 }
 
-int tabulate(const char *text, size_t len, struct buf *out, struct err *err)
+int tabulate(const char *text, size_t len, size_t least, struct buf *out, struct err *err)
 {
         _cleanup_(grid_done) struct grid g = { 0 };
         size_t most = 0;
@@ -102,7 +101,7 @@ int tabulate(const char *text, size_t len, struct buf *out, struct err *err)
         for (size_t i = 0; i < g.count; i++) {
                 for (size_t column = 0; column + 1 < g.lines[i].count; column++)
                         if (ends[column] <= i)
-                                widths[column] = column_width(&g, i, column, &ends[column]);
+                                widths[column] = column_width(&g, least, i, column, &ends[column]);
                 if (put_line(&g.lines[i], widths, out, err) < 0)
                         return -1;
         }
