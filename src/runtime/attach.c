@@ -81,8 +81,10 @@ int attach_parse(const uint8_t header[ATTACH_HEADER], enum attach_frame *ret_typ
 }
 
 static const char *const state_names[] = {
-        [STATE_CREATED] = "created",   [STATE_RUNNING] = "running", [STATE_PAUSED] = "paused", [STATE_RESTARTING] = "restarting",
-        [STATE_REMOVING] = "removing", [STATE_EXITED] = "exited",   [STATE_DEAD] = "dead",
+        [STATE_CREATED] = "created",   [STATE_RUNNING] = "running",
+        [STATE_PAUSED] = "paused",     [STATE_RESTARTING] = "restarting",
+        [STATE_REMOVING] = "removing", [STATE_EXITED] = "exited",
+        [STATE_DEAD] = "dead",
 };
 
 const char *container_state_name(enum container_state s)

@@ -9,12 +9,12 @@
 #include "runtime/cgroup-internal.h"
 
 #define PIDS_MAX 4194304u
-#define REMOVE_MS 10000                /* how long the killed may take to be gone */
+#define REMOVE_MS 10000 /* how long the killed may take to be gone */
 
 struct cgroup {
         char *path;
         const struct cgroup_driver *driver;
-        int fd;                        /* directory on v2, opened when asked for */
+        int fd; /* directory on v2, opened when asked for */
 };
 
 /* v1 wherever it has controllers: the v2 mount beside it then has none. */
@@ -54,7 +54,8 @@ int cgroup_create(const char *path, const struct oci_resources *resources, struc
         if (!cg)
                 return -1;
         bool existed = cg->driver->exists(cg->path);
-        if (cg->driver->create(cg->path, resources, err) < 0 || cg->driver->apply(cg->path, resources, false, err) < 0) {
+        if (cg->driver->create(cg->path, resources, err) < 0 ||
+            cg->driver->apply(cg->path, resources, false, err) < 0) {
                 struct err unused = ERR_INIT;
                 if (!existed)
                         (void)cg->driver->remove(cg->path, &unused);
@@ -84,7 +85,10 @@ int cgroup_clone_fd(struct cgroup *cg)
         return cg->fd;
 }
 
-int cgroup_join(struct cgroup *cg, pid_t pid, struct err *err) { return cg->driver->join(cg->path, pid, err); }
+int cgroup_join(struct cgroup *cg, pid_t pid, struct err *err)
+{
+        return cg->driver->join(cg->path, pid, err);
+}
 
 int cgroup_join_self(const char *path, struct err *err)
 {
@@ -97,9 +101,18 @@ int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, stru
         return cg->driver->apply(cg->path, resources, true, err) < 0 ? err_add(err, "cgroup %s", cg->path) : 0;
 }
 
-int cgroup_freeze(struct cgroup *cg, bool frozen, struct err *err) { return cg->driver->freeze(cg->path, frozen, err); }
-bool cgroup_frozen(struct cgroup *cg) { return cg->driver->frozen(cg->path); }
-uint64_t cgroup_oom_kills(struct cgroup *cg) { return cg->driver->oom_kills(cg->path); }
+int cgroup_freeze(struct cgroup *cg, bool frozen, struct err *err)
+{
+        return cg->driver->freeze(cg->path, frozen, err);
+}
+bool cgroup_frozen(struct cgroup *cg)
+{
+        return cg->driver->frozen(cg->path);
+}
+uint64_t cgroup_oom_kills(struct cgroup *cg)
+{
+        return cg->driver->oom_kills(cg->path);
+}
 
 int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct err *err)
 {
@@ -117,7 +130,10 @@ struct pid_list {
         size_t count;
 };
 
-static void pid_list_done(struct pid_list *p) { free(p->list); }
+static void pid_list_done(struct pid_list *p)
+{
+        free(p->list);
+}
 
 static int collect_pids(const char *top, const char *path, void *data, struct err *err)
 {

@@ -74,7 +74,8 @@ int cgroup_make(const char *top, const char *path, struct err *err)
         return errno == ENOENT ? path_mkdirs(full, 0755, err) : err_sys(err, "make cgroup %s", full);
 }
 
-static int walk_below(const char *top, const char *path, int depth, cgroup_walk_fn fn, void *data, bool after, struct err *err)
+static int walk_below(const char *top, const char *path, int depth, cgroup_walk_fn fn, void *data, bool after,
+                      struct err *err)
 {
         _cleanup_free_ char *full = cgroup_file(top, path, "");
         _cleanup_closedir_ DIR *dir = depth > 64 ? NULL : opendir(full);

@@ -83,7 +83,7 @@ static char *scope_path(const char *path)
 char *cgroup_path_clean(const char *path, struct err *err)
 {
         _cleanup_strv_ char **parts = strv_split(path, ":", true);
-        _cleanup_free_ char *absolute = path[0] == '/'          ? xstrdup(path)
+        _cleanup_free_ char *absolute = path[0] == '/'         ? xstrdup(path)
                                         : strv_len(parts) == 3 ? scope_path(path)
                                                                : xasprintf("/tare/%s", path);
         char *clean = path_clean(absolute);

@@ -43,7 +43,8 @@ static int mount_unified(struct init *in, const char *top, uint64_t attributes, 
         return mount_attach(fd, place, err);
 }
 
-static int mount_hierarchy(struct init *in, const struct cgroup_hierarchy *h, int top_fd, uint64_t attributes, struct err *err)
+static int mount_hierarchy(struct init *in, const struct cgroup_hierarchy *h, int top_fd, uint64_t attributes,
+                           struct err *err)
 {
         if (mkdirat(top_fd, h->name, 0755) < 0)
                 return err_sys(err, "make %s", h->name);
@@ -60,20 +61,23 @@ static int link_names(const struct cgroup_hierarchy *h, int top_fd, struct err *
         if (!strchr(h->name, ','))
                 return 0;
         _cleanup_strv_ char **names = strv_split(h->name, ",", false);
-        STRV_FOREACH(name, names)
+        STRV_FOREACH (name, names)
                 if (symlinkat(h->name, top_fd, *name) < 0)
                         return err_sys(err, "link %s", *name);
         return 0;
 }
 
-static int mount_separate(struct init *in, const struct cgroup_layout *layout, uint64_t attributes, int place, struct err *err)
+static int mount_separate(struct init *in, const struct cgroup_layout *layout, uint64_t attributes, int place,
+                          struct err *err)
 {
         char *const data[] = { (char *)"mode=755", NULL };
-        _cleanup_close_ int top = mount_make_fs("tmpfs", "cgroup", data, attributes & ~(uint64_t)MOUNT_ATTR_RDONLY, err);
+        _cleanup_close_ int top =
+                mount_make_fs("tmpfs", "cgroup", data, attributes & ~(uint64_t)MOUNT_ATTR_RDONLY, err);
         if (top < 0 || mount_attach(top, place, err) < 0)
                 return -1;
         for (size_t i = 0; i < layout->count; i++)
-                if (mount_hierarchy(in, &layout->list[i], top, attributes, err) < 0 || link_names(&layout->list[i], top, err) < 0)
+                if (mount_hierarchy(in, &layout->list[i], top, attributes, err) < 0 ||
+                    link_names(&layout->list[i], top, err) < 0)
                         return -1;
         return mount_set(top, attributes & MOUNT_ATTR_RDONLY, 0, false, err);
 }
@@ -91,6 +95,7 @@ int root_mount_cgroup(struct init *in, const struct oci_mount *m, struct err *er
                 return -1;
         if (layout->count == 0 && !layout->unified)
                 return 0; /* a host without control groups has none to show */
-        return layout->count == 0 || str_eq(m->type, "cgroup2") ? mount_unified(in, layout->unified, attributes, place, err)
-                                                               : mount_separate(in, layout, attributes, place, err);
+        return layout->count == 0 || str_eq(m->type, "cgroup2")
+                       ? mount_unified(in, layout->unified, attributes, place, err)
+                       : mount_separate(in, layout, attributes, place, err);
 }

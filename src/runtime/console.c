@@ -20,7 +20,8 @@ static int open_multiplexer(int root_fd, struct err *err)
         _cleanup_close_ int seen = path_open_in(root_fd, "/dev/pts/ptmx", O_PATH, 0, err);
         if (seen < 0)
                 return err_add(err, "a terminal needs devpts on /dev/pts");
-        if (fstat(seen, &st) < 0 || fstatfs(seen, &fs) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) || fs.f_type != DEVPTS_SUPER_MAGIC)
+        if (fstat(seen, &st) < 0 || fstatfs(seen, &fs) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) ||
+            fs.f_type != DEVPTS_SUPER_MAGIC)
                 return err_set(err, ERR_INVALID, "/dev/pts/ptmx is no terminal multiplexer");
         char path[FD_PATH_SIZE];
         int fd = open(fd_path(seen, path), O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -60,7 +61,8 @@ static int bind_console(struct init *in, struct err *err)
 
 int console_open(struct init *in, struct err *err)
 {
-        if (console_open_pair(in->root_fd, &in->spec->process, &in->ptmx_fd, &in->console_fd, err) < 0 || bind_console(in, err) < 0)
+        if (console_open_pair(in->root_fd, &in->spec->process, &in->ptmx_fd, &in->console_fd, err) < 0 ||
+            bind_console(in, err) < 0)
                 return err_add(err, "console");
         if (sync_send_fd(in->sync_fd, SYNC_CONSOLE, in->ptmx_fd, err) < 0)
                 return -1;

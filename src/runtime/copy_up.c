@@ -13,7 +13,8 @@ static int copy_directory(int from_fd, int to_fd, int depth, struct err *err);
 static int copy_attributes(int dir_fd, const char *name, const struct stat *st, struct err *err)
 {
         struct timespec times[2] = { st->st_atim, st->st_mtim };
-        if (fchownat(dir_fd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EINVAL && errno != EPERM)
+        if (fchownat(dir_fd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EINVAL &&
+            errno != EPERM)
                 return err_sys(err, "owner of %s", name);
         if (!S_ISLNK(st->st_mode) && fchmodat(dir_fd, name, st->st_mode & 07777, 0) < 0)
                 return err_sys(err, "mode of %s", name);
@@ -24,7 +25,8 @@ static int copy_attributes(int dir_fd, const char *name, const struct stat *st, 
 static int copy_file(int from_dir, int to_dir, const char *name, struct err *err)
 {
         _cleanup_close_ int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        _cleanup_close_ int to = from < 0 ? -1 : openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        _cleanup_close_ int to =
+                from < 0 ? -1 : openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (to < 0)
                 return err_sys(err, "copy %s", name);
         return fd_copy(from, to, NULL, err);
@@ -81,7 +83,8 @@ static int copy_directory(int from_fd, int to_fd, int depth, struct err *err)
                 return err_sys(err, "copy a directory");
         }
         for (struct dirent *e; (e = readdir(dir));)
-                if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, "..") && copy_entry(from_fd, to_fd, e->d_name, depth, err) < 0)
+                if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, "..") &&
+                    copy_entry(from_fd, to_fd, e->d_name, depth, err) < 0)
                         return -1;
         return 0;
 }

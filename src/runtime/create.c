@@ -18,13 +18,13 @@ struct create {
         const struct runtime_create *request;
         const struct oci_spec *spec;
         struct init in;
-        int sync_fd;                   /* our end */
+        int sync_fd; /* our end */
         struct seccomp_filter filter;
         char *label;
         char *cgroup_path;
         struct cgroup *cgroup;
         bool made_cgroup;
-        pid_t pid;                     /* 0: none yet */
+        pid_t pid; /* 0: none yet */
         int pidfd, console_fd;
         uint64_t clone_flags;
 };
@@ -41,9 +41,19 @@ void runtime_container_done(struct runtime_container *c)
 static void create_init(struct create *c, const struct runtime_create *request)
 {
         *c = (struct create){ .request = request, .spec = request->spec, .sync_fd = -1, .pidfd = -1, .console_fd = -1 };
-        c->in = (struct init){ .request = request, .spec = request->spec, .sync_fd = -1, .runtime_sync_fd = -1, .stage_fd = -1,
-                               .root_mount_fd = -1, .userns_fd = -1, .root_fd = -1, .null_fd = -1, .empty_fd = -1, .console_fd = -1,
-                               .ptmx_fd = -1, .label_fd = -1 };
+        c->in = (struct init){ .request = request,
+                               .spec = request->spec,
+                               .sync_fd = -1,
+                               .runtime_sync_fd = -1,
+                               .stage_fd = -1,
+                               .root_mount_fd = -1,
+                               .userns_fd = -1,
+                               .root_fd = -1,
+                               .null_fd = -1,
+                               .empty_fd = -1,
+                               .console_fd = -1,
+                               .ptmx_fd = -1,
+                               .label_fd = -1 };
         for (int i = 0; i < OCI_NS_KINDS; i++)
                 c->in.ns_fds[i] = -1;
 }
@@ -133,8 +143,12 @@ static int open_sockets(struct create *c, struct err *err)
 
 static int make_stage(struct create *c, struct err *err)
 {
-        struct stage_request r = { .process = &c->spec->process, .filter = &c->filter, .label = c->label, .sync_fd = c->in.sync_fd,
-                                   .label_fd = c->in.label_fd, .in_userns = c->in.in_userns };
+        struct stage_request r = { .process = &c->spec->process,
+                                   .filter = &c->filter,
+                                   .label = c->label,
+                                   .sync_fd = c->in.sync_fd,
+                                   .label_fd = c->in.label_fd,
+                                   .in_userns = c->in.in_userns };
         r.command = c->request->init_process ? "/sbin/docker-init" : c->spec->process.args[0];
         r.listen_fd = c->request->start_listen_fd > 0 ? c->request->start_listen_fd : -1;
         r.wait_start = c->spec->hooks[OCI_HOOK_START_CONTAINER].count == 0;
@@ -152,7 +166,8 @@ static int prepare_mount(struct create *c, const struct oci_mount *m, int *ret_f
                 return 0;
         int base = c->request->bundle_fd >= 0 ? c->request->bundle_fd : AT_FDCWD;
         _cleanup_close_ int userns = -1;
-        if (m->uid_map_count && (userns = idmap_userns(m->uid_maps, m->uid_map_count, m->gid_maps, m->gid_map_count, err)) < 0)
+        if (m->uid_map_count &&
+            (userns = idmap_userns(m->uid_maps, m->uid_map_count, m->gid_maps, m->gid_map_count, err)) < 0)
                 return -1;
         _cleanup_close_ int fd = mount_make(m, &w, base, userns >= 0 ? userns : c->in.userns_fd, err);
         if (fd < 0 || (w.bind && !w.propagation && mount_set_propagation(fd, MS_SLAVE, true, err) < 0))
@@ -164,7 +179,8 @@ static int prepare_mount(struct create *c, const struct oci_mount *m, int *ret_f
 /* A descriptor of the bundle leads into our mounts, and init has copies of them: what is relative to it is opened by us. */
 static bool is_relative(const struct create *c, const struct oci_mount *m)
 {
-        return c->request->bundle_fd >= 0 && !str_empty(m->source) && m->source[0] != '/' && !c->spec->namespaces[OCI_NS_MOUNT].path;
+        return c->request->bundle_fd >= 0 && !str_empty(m->source) && m->source[0] != '/' &&
+               !c->spec->namespaces[OCI_NS_MOUNT].path;
 }
 
 static bool needs_mapping(const struct oci_mount *m)
@@ -185,16 +201,23 @@ static int prepare_mounts(struct create *c, struct err *err)
                 c->in.mount_fds[i] = -1;
         for (size_t i = 0; i < s->mount_count; i++)
                 mapped = mapped || needs_mapping(&s->mounts[i]);
-        if (mapped && s->uid_map_count && (c->in.userns_fd = idmap_userns(s->uid_maps, s->uid_map_count, s->gid_maps, s->gid_map_count, err)) < 0)
+        if (mapped && s->uid_map_count &&
+            (c->in.userns_fd = idmap_userns(s->uid_maps, s->uid_map_count, s->gid_maps, s->gid_map_count, err)) < 0)
                 return -1;
-        struct oci_mount bound = { .destination = (char *)"/", .type = (char *)"bind", .source = s->root_path,
+        struct oci_mount bound = { .destination = (char *)"/",
+                                   .type = (char *)"bind",
+                                   .source = s->root_path,
                                    .options = (char *[]){ (char *)"rbind", NULL } };
         const struct oci_mount *root = c->request->rootfs ? c->request->rootfs : &bound;
-        if ((privileged || needs_mapping(root) || (root == &bound && is_relative(c, root))) && prepare_mount(c, root, &c->in.root_mount_fd, err) < 0)
+        if ((privileged || needs_mapping(root) || (root == &bound && is_relative(c, root))) &&
+            prepare_mount(c, root, &c->in.root_mount_fd, err) < 0)
                 return err_add(err, "root");
-        for (size_t i = 0; i < s->mount_count; i++)
-                if ((privileged || needs_mapping(&s->mounts[i]) || is_relative(c, &s->mounts[i])) && prepare_mount(c, &s->mounts[i], &c->in.mount_fds[i], err) < 0)
-                        return err_add(err, "mount %s", s->mounts[i].destination);
+        for (size_t i = 0; i < s->mount_count; i++) {
+                const struct oci_mount *m = &s->mounts[i];
+                bool ours = privileged || needs_mapping(m) || is_relative(c, m);
+                if (ours && prepare_mount(c, m, &c->in.mount_fds[i], err) < 0)
+                        return err_add(err, "mount %s", m->destination);
+        }
         return 0;
 }
 
@@ -212,8 +235,9 @@ static void choose_flags(struct create *c)
         }
         c->in.user_new = ns[OCI_NS_USER].wanted && !ns[OCI_NS_USER].path;
         c->in.in_userns = ns[OCI_NS_USER].wanted;
-        c->in.guarded = c->in.ns_fds[OCI_NS_USER] >= 0 || c->in.ns_fds[OCI_NS_PID] >= 0 || c->in.ns_fds[OCI_NS_MOUNT] >= 0;
-        STRV_FOREACH(entry, c->spec->sysctl)
+        c->in.guarded =
+                c->in.ns_fds[OCI_NS_USER] >= 0 || c->in.ns_fds[OCI_NS_PID] >= 0 || c->in.ns_fds[OCI_NS_MOUNT] >= 0;
+        STRV_FOREACH (entry, c->spec->sysctl)
                 if (str_starts(*entry, "net.") && c->request->on_namespaces)
                         c->in.wait_network = true;
 }
@@ -225,7 +249,8 @@ static int prepare(struct create *c, struct err *err)
         choose_flags(c);
         if (c->spec->seccomp && seccomp_filter_load(c->spec->seccomp, c->request->seccomp_cache, &c->filter, err) < 0)
                 return -1;
-        _cleanup_free_ char *path = c->spec->cgroups_path ? xstrdup(c->spec->cgroups_path) : xasprintf("/tare/%s", c->request->id);
+        _cleanup_free_ char *path =
+                c->spec->cgroups_path ? xstrdup(c->spec->cgroups_path) : xasprintf("/tare/%s", c->request->id);
         c->cgroup_path = cgroup_path_clean(path, err);
         if (!c->cgroup_path)
                 return -1;
@@ -238,7 +263,8 @@ static int prepare(struct create *c, struct err *err)
 
 static bool wants_resources(const struct oci_resources *r)
 {
-        return r->has_memory_limit || r->has_cpu_quota || r->has_cpu_shares || r->has_pids_limit || r->cpuset_cpus || r->unified;
+        return r->has_memory_limit || r->has_cpu_quota || r->has_cpu_shares || r->has_pids_limit || r->cpuset_cpus ||
+               r->unified;
 }
 
 /* A user without delegated groups still gets his container, unless he asked for limits. */
@@ -306,7 +332,8 @@ static int died(struct err *err)
 
 static int hand_over(struct create *c, int listener_fd, struct err *err)
 {
-        _cleanup_free_ char *state = runtime_state_json(c->spec, c->request->id, c->request->bundle, c->pid, "creating");
+        _cleanup_free_ char *state =
+                runtime_state_json(c->spec, c->request->id, c->request->bundle, c->pid, "creating");
         return seccomp_hand_over(c->spec->seccomp, listener_fd, c->pid, state, err);
 }
 
@@ -318,13 +345,22 @@ static int take_message(struct create *c, struct err *err)
         if (sync_receive(c->sync_fd, &p, &fd, err) < 0)
                 return -1;
         switch (p.message.type) {
-        case SYNC_READY: return 1;
-        case SYNC_CONSOLE: c->console_fd = TAKE_FD(fd); return 0;
-        case SYNC_LISTENER: return hand_over(c, fd, err);
-        case SYNC_MOUNTED: return run_hooks(c, err);
-        case SYNC_STAGE: return stage_error(&p.message, err);
-        case SYNC_ERROR: *err = p.error; return -1;
-        default: return died(err);
+        case SYNC_READY:
+                return 1;
+        case SYNC_CONSOLE:
+                c->console_fd = TAKE_FD(fd);
+                return 0;
+        case SYNC_LISTENER:
+                return hand_over(c, fd, err);
+        case SYNC_MOUNTED:
+                return run_hooks(c, err);
+        case SYNC_STAGE:
+                return stage_error(&p.message, err);
+        case SYNC_ERROR:
+                *err = p.error;
+                return -1;
+        default:
+                return died(err);
         }
 }
 
@@ -353,7 +389,9 @@ static int prefer_init_error(struct create *c, struct err *err)
 
 static int start_init(struct create *c, bool *ret_into, struct err *err)
 {
-        struct namespaces_clone n = { .flags = c->clone_flags, .join = c->in.ns_fds, .cgroup_fd = -1, .guarded = c->in.guarded };
+        struct namespaces_clone n = {
+                .flags = c->clone_flags, .join = c->in.ns_fds, .cgroup_fd = -1, .guarded = c->in.guarded
+        };
         /* On v2 the group comes first, because init can be born in it; on v1 it is made while init already works. */
         if (cgroup_layout()->count == 0 && cgroup_layout()->unified) {
                 if (make_cgroup(c, err) < 0)
@@ -383,8 +421,12 @@ static int create(struct create *c, struct runtime_container *ret, struct err *e
                 return prefer_init_error(c, err);
         if (proc_start_time(c->pid, &started, err) < 0 || wait_ready(c, err) < 0)
                 return -1;
-        *ret = (struct runtime_container){ .pid = c->pid, .start_time = started, .pidfd = TAKE_FD(c->pidfd), .start_fd = TAKE_FD(c->sync_fd),
-                                           .console_fd = TAKE_FD(c->console_fd), .cgroup = TAKE_PTR(c->cgroup) };
+        *ret = (struct runtime_container){ .pid = c->pid,
+                                           .start_time = started,
+                                           .pidfd = TAKE_FD(c->pidfd),
+                                           .start_fd = TAKE_FD(c->sync_fd),
+                                           .console_fd = TAKE_FD(c->console_fd),
+                                           .cgroup = TAKE_PTR(c->cgroup) };
         c->pid = 0;
         return 0;
 }

@@ -10,14 +10,20 @@
 
 /* config-linux.md "Default Devices". */
 static const struct oci_device default_devices[] = {
-#define D(path, major, minor) { (char *)path, 'c', major, minor, true, 0666, false, false, 0, 0 }
-        D("/dev/null", 1, 3), D("/dev/zero", 1, 5), D("/dev/full", 1, 7), D("/dev/random", 1, 8), D("/dev/urandom", 1, 9), D("/dev/tty", 5, 0),
+#define D(path, major, minor)                                                                                          \
+        {                                                                                                              \
+                (char *)path, 'c', major, minor, true, 0666, false, false, 0, 0                                        \
+        }
+        D("/dev/null", 1, 3),   D("/dev/zero", 1, 5),    D("/dev/full", 1, 7),
+        D("/dev/random", 1, 8), D("/dev/urandom", 1, 9), D("/dev/tty", 5, 0),
 #undef D
 };
 
-static const struct { const char *name, *target; } links[] = {
-        { "fd", "/proc/self/fd" }, { "stdin", "/proc/self/fd/0" }, { "stdout", "/proc/self/fd/1" },
-        { "stderr", "/proc/self/fd/2" }, { "core", "/proc/kcore" }, { "ptmx", "pts/ptmx" },
+static const struct {
+        const char *name, *target;
+} links[] = {
+        { "fd", "/proc/self/fd" },       { "stdin", "/proc/self/fd/0" }, { "stdout", "/proc/self/fd/1" },
+        { "stderr", "/proc/self/fd/2" }, { "core", "/proc/kcore" },      { "ptmx", "pts/ptmx" },
 };
 
 static mode_t device_type(const struct oci_device *d)
@@ -39,8 +45,10 @@ static int bind_device(int dir_fd, const char *name, const struct oci_device *d,
         _cleanup_close_ int source = mount_clone(AT_FDCWD, d->path, false, err);
         if (source < 0)
                 return -1;
-        if (fstat(source, &st) < 0 || (st.st_mode & S_IFMT) != device_type(d) || st.st_rdev != makedev((unsigned)d->major, (unsigned)d->minor))
-                return err_set(err, ERR_UNSUPPORTED, "the host's node is another device, and none can be made in a user namespace");
+        if (fstat(source, &st) < 0 || (st.st_mode & S_IFMT) != device_type(d) ||
+            st.st_rdev != makedev((unsigned)d->major, (unsigned)d->minor))
+                return err_set(err, ERR_UNSUPPORTED,
+                               "the host's node is another device, and none can be made in a user namespace");
         _cleanup_close_ int made = openat(dir_fd, name, O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
         _cleanup_close_ int place = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (place < 0)
@@ -112,7 +120,8 @@ static bool has_foreign_dev(const struct oci_spec *spec)
 {
         for (size_t i = 0; i < spec->mount_count; i++) {
                 const struct oci_mount *m = &spec->mounts[i];
-                if (str_eq(m->destination, "/dev") && (str_eq(m->type, "bind") || strv_has(m->options, "bind") || strv_has(m->options, "rbind")))
+                if (str_eq(m->destination, "/dev") &&
+                    (str_eq(m->type, "bind") || strv_has(m->options, "bind") || strv_has(m->options, "rbind")))
                         return true;
         }
         return false;

@@ -17,16 +17,16 @@
 
 struct exec {
         const struct runtime_exec *request;
-        int target_fd;                 /* pidfd of the container's init */
-        int root_fd;                   /* its root directory */
+        int target_fd; /* pidfd of the container's init */
+        int root_fd; /* its root directory */
         int sync_fd, their_sync_fd, stage_fd, label_fd;
         const char *label_file;
         char *label;
         struct seccomp_filter filter;
         struct cgroup *cgroup;
         char *cgroup_path;
-        bool join_self;                /* the child moves itself */
-        int namespaces;                /* what to join */
+        bool join_self; /* the child moves itself */
+        int namespaces; /* what to join */
         bool foreign_user;
         pid_t pid;
         int pidfd, console_fd;
@@ -39,7 +39,8 @@ static void exec_done(struct exec *x)
                 while (waitpid(x->pid, NULL, 0) < 0 && errno == EINTR)
                         ;
         }
-        int *const fds[] = { &x->target_fd, &x->root_fd, &x->sync_fd, &x->their_sync_fd, &x->stage_fd, &x->label_fd, &x->pidfd, &x->console_fd };
+        int *const fds[] = { &x->target_fd, &x->root_fd,  &x->sync_fd, &x->their_sync_fd,
+                             &x->stage_fd,  &x->label_fd, &x->pidfd,   &x->console_fd };
         for (size_t i = 0; i < ELEMENTS(fds); i++)
                 mem_closep(fds[i]);
         free(x->label);
@@ -77,7 +78,9 @@ static int find_target(struct exec *x, struct err *err)
         if (!same_namespace(r->pid, "time"))
                 x->namespaces |= CLONE_NEWTIME;
         /* Nobody could have taken the pid between opening it and reading below its directory, or this fails now. */
-        return pidfd_send_signal(x->target_fd, 0, NULL, 0) < 0 && errno == ESRCH ? err_set(err, ERR_CONFLICT, "the container is not running") : 0;
+        return pidfd_send_signal(x->target_fd, 0, NULL, 0) < 0 && errno == ESRCH
+                       ? err_set(err, ERR_CONFLICT, "the container is not running")
+                       : 0;
 }
 
 static int find_cgroup(struct exec *x, struct err *err)
@@ -92,7 +95,8 @@ static int find_cgroup(struct exec *x, struct err *err)
         }
         x->cgroup_path = cgroup_path_clean(x->request->cgroups_path, err);
         x->join_self = x->cgroup_path && cgroup_layout()->count > 0 && geteuid() == 0;
-        return cgroup_frozen(x->cgroup) ? err_set(err, ERR_CONFLICT, "the container is paused, unpause it before exec") : 0;
+        return cgroup_frozen(x->cgroup) ? err_set(err, ERR_CONFLICT, "the container is paused, unpause it before exec")
+                                        : 0;
 }
 
 static int open_sockets(struct exec *x, struct err *err)
@@ -106,7 +110,8 @@ static int open_sockets(struct exec *x, struct err *err)
         x->label_file = label_file(x->request->process, &x->label);
         if (x->label_file)
                 x->label_fd = fcntl(b, F_DUPFD_CLOEXEC, least);
-        return x->sync_fd < 0 || x->their_sync_fd < 0 || (x->label_file && x->label_fd < 0) ? err_sys(err, "socket") : 0;
+        return x->sync_fd < 0 || x->their_sync_fd < 0 || (x->label_file && x->label_fd < 0) ? err_sys(err, "socket")
+                                                                                            : 0;
 }
 
 static int prepare(struct exec *x, struct err *err)
@@ -122,8 +127,14 @@ static int prepare(struct exec *x, struct err *err)
                 return -1;
         if (r->seccomp && seccomp_filter_load(r->seccomp, r->seccomp_cache, &x->filter, err) < 0)
                 return -1;
-        struct stage_request stage = { .process = r->process, .command = r->process->args[0], .filter = &x->filter, .label = x->label,
-                                       .sync_fd = x->their_sync_fd, .listen_fd = -1, .label_fd = x->label_fd, .in_userns = x->foreign_user };
+        struct stage_request stage = { .process = r->process,
+                                       .command = r->process->args[0],
+                                       .filter = &x->filter,
+                                       .label = x->label,
+                                       .sync_fd = x->their_sync_fd,
+                                       .listen_fd = -1,
+                                       .label_fd = x->label_fd,
+                                       .in_userns = x->foreign_user };
         x->stage_fd = stage_make(&stage, err);
         return x->stage_fd < 0 ? -1 : 0;
 }
@@ -171,7 +182,8 @@ static int run_inside(struct exec *x, struct err *err)
                 return -1;
         if (process_prepare(p, NULL, err) < 0)
                 return -1;
-        return process_launch(p, p->args, stdio, x->request->preserve_fds, x->their_sync_fd, -1, x->label_fd, x->stage_fd, err);
+        return process_launch(p, p->args, stdio, x->request->preserve_fds, x->their_sync_fd, -1, x->label_fd,
+                              x->stage_fd, err);
 }
 
 __attribute__((noreturn)) static void inside(struct exec *x)
@@ -187,7 +199,8 @@ __attribute__((noreturn)) static void inside(struct exec *x)
 
 static pid_t clone_child(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 {
-        struct clone_args args = { .flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+        struct clone_args args = { .flags = flags | CLONE_PIDFD,
+                                   .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
                                    .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD };
         if (cgroup_fd >= 0) {
                 args.flags |= CLONE_INTO_CGROUP;
@@ -283,12 +296,20 @@ static int take_message(struct exec *x, struct err *err)
         if (sync_receive(x->sync_fd, &p, &fd, err) < 0)
                 return -1;
         switch (p.message.type) {
-        case 0: return 1; /* closed by exec */
-        case SYNC_CONSOLE: x->console_fd = TAKE_FD(fd); return 0;
-        case SYNC_LISTENER: return seccomp_hand_over(x->request->seccomp, fd, x->pid, NULL, err);
-        case SYNC_STAGE: return stage_error(&p.message, err);
-        case SYNC_ERROR: *err = p.error; return -1;
-        default: return err_set(err, ERR_SYSTEM, "the process inside spoke out of turn");
+        case 0:
+                return 1; /* closed by exec */
+        case SYNC_CONSOLE:
+                x->console_fd = TAKE_FD(fd);
+                return 0;
+        case SYNC_LISTENER:
+                return seccomp_hand_over(x->request->seccomp, fd, x->pid, NULL, err);
+        case SYNC_STAGE:
+                return stage_error(&p.message, err);
+        case SYNC_ERROR:
+                *err = p.error;
+                return -1;
+        default:
+                return err_set(err, ERR_SYSTEM, "the process inside spoke out of turn");
         }
 }
 
@@ -315,11 +336,20 @@ static int exec_run(struct exec *x, struct err *err)
 
 int runtime_exec(const struct runtime_exec *request, struct runtime_exec_result *ret, struct err *err)
 {
-        _cleanup_(exec_done) struct exec x = { .request = request, .target_fd = -1, .root_fd = -1, .sync_fd = -1, .their_sync_fd = -1,
-                                               .stage_fd = -1, .label_fd = -1, .pidfd = -1, .console_fd = -1 };
+        _cleanup_(exec_done) struct exec x = { .request = request,
+                                               .target_fd = -1,
+                                               .root_fd = -1,
+                                               .sync_fd = -1,
+                                               .their_sync_fd = -1,
+                                               .stage_fd = -1,
+                                               .label_fd = -1,
+                                               .pidfd = -1,
+                                               .console_fd = -1 };
         if (exec_run(&x, err) < 0)
                 return err_add(err, "exec");
-        *ret = (struct runtime_exec_result){ .pid = x.pid, .pidfd = TAKE_FD(x.pidfd), .console_fd = TAKE_FD(x.console_fd) };
+        *ret = (struct runtime_exec_result){ .pid = x.pid,
+                                             .pidfd = TAKE_FD(x.pidfd),
+                                             .console_fd = TAKE_FD(x.console_fd) };
         x.pid = 0;
         return 0;
 }

@@ -28,8 +28,12 @@ static int run_hook(const struct oci_hook *h, const char *state, struct err *err
         _cleanup_close_ int input = fd_memfd("state", state, strlen(state), err), pidfd = -1;
         if (input < 0)
                 return -1;
-        struct proc_spawn spawn = { .path = h->path, .argv = h->args ? h->args : only_path, .env = h->env ? h->env : no_env,
-                                    .stdin_fd = input, .stdout_fd = -1, .stderr_fd = 2 };
+        struct proc_spawn spawn = { .path = h->path,
+                                    .argv = h->args ? h->args : only_path,
+                                    .env = h->env ? h->env : no_env,
+                                    .stdin_fd = input,
+                                    .stdout_fd = -1,
+                                    .stderr_fd = 2 };
         pid_t pid = 0;
         int status = 0;
         if (proc_spawn(&spawn, &pid, &pidfd, err) < 0)

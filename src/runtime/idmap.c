@@ -11,13 +11,14 @@
 #include "runtime/init-internal.h"
 #include "runtime/kernel-internal.h"
 
-#define MAPS_MAX 340                   /* the kernel's own limit */
+#define MAPS_MAX 340 /* the kernel's own limit */
 
 static char *map_text(const struct oci_id_map *maps, size_t count)
 {
         char *text = xstrdup("");
         for (size_t i = 0; i < count; i++) {
-                char *longer = xasprintf("%s%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", text, maps[i].container_id, maps[i].host_id, maps[i].size);
+                char *longer = xasprintf("%s%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", text, maps[i].container_id,
+                                         maps[i].host_id, maps[i].size);
                 free(text);
                 text = longer;
         }
@@ -46,10 +47,12 @@ static int run_helper(const char *program, pid_t pid, const struct oci_id_map *m
         int status = 0;
         if (proc_run(&spawn, NULL, 0, NULL, &status, err) < 0)
                 return err_add(err, "mapping ids without privilege");
-        return status ? err_set(err, ERR_DENIED, "%s exited with %d: see /etc/subuid and /etc/subgid", program, status) : 0;
+        return status ? err_set(err, ERR_DENIED, "%s exited with %d: see /etc/subuid and /etc/subgid", program, status)
+                      : 0;
 }
 
-static int map_ids(pid_t pid, const char *file, const char *helper, uint32_t own_id, const struct oci_id_map *maps, size_t count, struct err *err)
+static int map_ids(pid_t pid, const char *file, const char *helper, uint32_t own_id, const struct oci_id_map *maps,
+                   size_t count, struct err *err)
 {
         if (count == 0 || count > MAPS_MAX)
                 return err_set(err, ERR_INVALID, "a new user namespace with %zu id mappings", count);
@@ -66,7 +69,8 @@ static int map_ids(pid_t pid, const char *file, const char *helper, uint32_t own
         return run_helper(helper, pid, maps, count, err);
 }
 
-static int map_both(pid_t pid, const struct oci_id_map *uids, size_t uid_count, const struct oci_id_map *gids, size_t gid_count, struct err *err)
+static int map_both(pid_t pid, const struct oci_id_map *uids, size_t uid_count, const struct oci_id_map *gids,
+                    size_t gid_count, struct err *err)
 {
         if (map_ids(pid, "uid_map", "newuidmap", geteuid(), uids, uid_count, err) < 0)
                 return -1;
@@ -78,7 +82,8 @@ int idmap_write(pid_t pid, const struct oci_spec *spec, struct err *err)
         return map_both(pid, spec->uid_maps, spec->uid_map_count, spec->gid_maps, spec->gid_map_count, err);
 }
 
-int idmap_userns(const struct oci_id_map *uids, size_t uid_count, const struct oci_id_map *gids, size_t gid_count, struct err *err)
+int idmap_userns(const struct oci_id_map *uids, size_t uid_count, const struct oci_id_map *gids, size_t gid_count,
+                 struct err *err)
 {
         struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
         pid_t pid = kernel_clone3(&args, sizeof(args));

@@ -43,10 +43,13 @@ static int join_namespaces(struct init *in, struct err *err)
 static int new_time(const struct oci_spec *spec, struct err *err)
 {
         if (unshare(CLONE_NEWTIME) < 0)
-                return errno == EINVAL ? err_set(err, ERR_UNSUPPORTED, "this kernel has no time namespaces") : err_sys(err, "make a time namespace");
-        _cleanup_free_ char *text = xasprintf("monotonic %" PRId64 " %" PRIu32 "\nboottime %" PRId64 " %" PRIu32 "\n", spec->monotonic_secs,
-                                              spec->monotonic_nsecs, spec->boottime_secs, spec->boottime_nsecs);
-        if ((spec->has_monotonic_offset || spec->has_boottime_offset) && file_poke_at(AT_FDCWD, "/proc/self/timens_offsets", text, err) < 0)
+                return errno == EINVAL ? err_set(err, ERR_UNSUPPORTED, "this kernel has no time namespaces")
+                                       : err_sys(err, "make a time namespace");
+        _cleanup_free_ char *text =
+                xasprintf("monotonic %" PRId64 " %" PRIu32 "\nboottime %" PRId64 " %" PRIu32 "\n", spec->monotonic_secs,
+                          spec->monotonic_nsecs, spec->boottime_secs, spec->boottime_nsecs);
+        if ((spec->has_monotonic_offset || spec->has_boottime_offset) &&
+            file_poke_at(AT_FDCWD, "/proc/self/timens_offsets", text, err) < 0)
                 return -1;
         _cleanup_close_ int fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
         return fd < 0 || setns(fd, CLONE_NEWTIME) < 0 ? err_sys(err, "enter the time namespace") : 0;
@@ -99,8 +102,7 @@ static int set_sysctl(const char *entry, struct err *err)
 
 static int set_sysctls(struct init *in, struct err *err)
 {
-        STRV_FOREACH(entry, in->spec->sysctl)
-        {
+        STRV_FOREACH (entry, in->spec->sysctl) {
                 if (str_starts(*entry, "net.") && init_wait_network(in, err) < 0)
                         return -1;
                 if (set_sysctl(*entry, err) < 0)
@@ -114,11 +116,13 @@ static int set_sysctls(struct init *in, struct err *err)
 static int run_hooks(struct init *in, struct err *err)
 {
         const struct oci_spec *spec = in->spec;
-        if (!spec->hooks[OCI_HOOK_PRESTART].count && !spec->hooks[OCI_HOOK_CREATE_RUNTIME].count && !spec->hooks[OCI_HOOK_CREATE_CONTAINER].count)
+        if (!spec->hooks[OCI_HOOK_PRESTART].count && !spec->hooks[OCI_HOOK_CREATE_RUNTIME].count &&
+            !spec->hooks[OCI_HOOK_CREATE_CONTAINER].count)
                 return 0;
         if (sync_send(in->sync_fd, SYNC_MOUNTED, err) < 0 || sync_expect(in->sync_fd, SYNC_HOOKS_DONE, err) < 0)
                 return -1;
-        return runtime_hooks(spec, OCI_HOOK_CREATE_CONTAINER, in->request->id, in->request->bundle, getpid(), "creating", err);
+        return runtime_hooks(spec, OCI_HOOK_CREATE_CONTAINER, in->request->id, in->request->bundle, getpid(),
+                             "creating", err);
 }
 
 static int accept_start(const struct init *in, struct err *err)
@@ -142,7 +146,8 @@ static int start_hooks(struct init *in, struct err *err)
                 return 0;
         if (sync_send(in->sync_fd, SYNC_READY, err) < 0 || accept_start(in, err) < 0)
                 return -1;
-        return runtime_hooks(in->spec, OCI_HOOK_START_CONTAINER, in->request->id, in->request->bundle, getpid(), "created", err);
+        return runtime_hooks(in->spec, OCI_HOOK_START_CONTAINER, in->request->id, in->request->bundle, getpid(),
+                             "created", err);
 }
 
 /* ---- order of all of it ---- */
@@ -151,7 +156,8 @@ static int prepare(struct init *in, struct err *err)
 {
         uint64_t now = in->unshare_flags & ~(uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME);
         (void)setsid();
-        if (become_root(in, err) < 0 || label_open(in->label_file, in->label_fd, err) < 0 || join_namespaces(in, err) < 0)
+        if (become_root(in, err) < 0 || label_open(in->label_file, in->label_fd, err) < 0 ||
+            join_namespaces(in, err) < 0)
                 return -1;
         if (now && unshare((int)now) < 0)
                 return err_sys(err, "make namespaces");
@@ -193,8 +199,8 @@ static int launch(struct init *in, struct err *err)
                 return -1;
         char **args = command_line(in);
         int listener = request->start_listen_fd > 0 ? request->start_listen_fd : -1;
-        return process_launch(&in->spec->process, args, in->console_fd >= 0 ? terminal : request->stdio, request->preserve_fds, in->sync_fd,
-                              listener, in->label_fd, in->stage_fd, err);
+        return process_launch(&in->spec->process, args, in->console_fd >= 0 ? terminal : request->stdio,
+                              request->preserve_fds, in->sync_fd, listener, in->label_fd, in->stage_fd, err);
 }
 
 void init_main(struct init *in)

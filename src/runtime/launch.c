@@ -31,7 +31,8 @@ static int pack(struct packer *p, const void *data, size_t len, uint32_t *ret_of
 {
         uint32_t at = (p->used + 7u) & ~7u;
         if (len > STAGE_DATA_MAX - at)
-                return err_set(err, ERR_TOO_LARGE, "process: arguments of the last steps exceed %u bytes", STAGE_DATA_MAX);
+                return err_set(err, ERR_TOO_LARGE, "process: arguments of the last steps exceed %u bytes",
+                               STAGE_DATA_MAX);
         if (len)
                 memcpy(p->plan->data + at, data, len);
         if (ret_offset)
@@ -56,8 +57,9 @@ static int pack_candidates(struct packer *p, const struct stage_request *r, stru
                         return -1;
         } else {
                 dirs = strv_split(path ? path : DEFAULT_PATH, ":", true);
-                STRV_FOREACH(dir, dirs)
-                        if (buf_addf(&list, err, "%s%s%s", **dir ? *dir : ".", "/", r->command) < 0 || buf_addc(&list, 0, err) < 0)
+                STRV_FOREACH (dir, dirs)
+                        if (buf_addf(&list, err, "%s%s%s", **dir ? *dir : ".", "/", r->command) < 0 ||
+                            buf_addc(&list, 0, err) < 0)
                                 return -1;
         }
         if (buf_addc(&list, 0, err) < 0)
@@ -96,7 +98,8 @@ static int plan_fill(struct stage_plan *plan, const struct stage_request *r, uin
         plan->filter_count = f->count;
         plan->filter_flags = f->flags;
         plan_caps(plan, process);
-        if (pack(&p, process->additional_gids, process->additional_gid_count * sizeof(uint32_t), &plan->groups, err) < 0 ||
+        if (pack(&p, process->additional_gids, process->additional_gid_count * sizeof(uint32_t), &plan->groups, err) <
+                    0 ||
             pack(&p, f->code, f->count * sizeof(*f->code), &plan->filter, err) < 0 ||
             pack_text(&p, process->cwd, &plan->cwd, err) < 0 || pack_text(&p, r->label, &plan->label, err) < 0 ||
             pack_candidates(&p, r, err) < 0)
@@ -116,7 +119,8 @@ int stage_make(const struct stage_request *request, struct err *err)
                 fd = memfd_create("tare", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         if (fd < 0)
                 return err_sys(err, "stage program");
-        struct iovec iov[] = { { (void *)stage_image, sizeof(stage_image) }, { plan, offsetof(struct stage_plan, data) + used } };
+        struct iovec iov[] = { { (void *)stage_image, sizeof(stage_image) },
+                               { plan, offsetof(struct stage_plan, data) + used } };
         ssize_t size = (ssize_t)(iov[0].iov_len + iov[1].iov_len);
         if (writev(fd, iov, 2) != size || ftruncate(fd, STAGE_FILE_SIZE) < 0 ||
             fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
@@ -131,7 +135,8 @@ static int exec_error(const struct sync_message *m, struct err *err)
         if ((m->error == ENOENT || m->error == ENOTDIR) && !strchr(m->text, '/'))
                 return err_set(err, ERR_NO_COMMAND, "exec: \"%s\": executable file not found in $PATH", m->text);
         if (m->error == ENOENT || m->error == ENOTDIR)
-                return err_set(err, ERR_NO_COMMAND, "exec: \"%s\": stat %s: no such file or directory", m->text, m->text);
+                return err_set(err, ERR_NO_COMMAND, "exec: \"%s\": stat %s: no such file or directory", m->text,
+                               m->text);
         err_sysnum(err, m->error, "exec: \"%s\"", m->text);
         err->kind = ERR_CANNOT_RUN;
         return -1;
@@ -198,8 +203,8 @@ static int keep_open(int fd)
         return fd < 0 ? 0 : fcntl(fd, F_SETFD, 0);
 }
 
-int process_launch(const struct oci_process *p, char *const *args, const int stdio[3], int preserve_fds, int sync_fd, int listen_fd,
-                   int label_fd, int stage_fd, struct err *err)
+int process_launch(const struct oci_process *p, char *const *args, const int stdio[3], int preserve_fds, int sync_fd,
+                   int listen_fd, int label_fd, int stage_fd, struct err *err)
 {
         char *const none[] = { NULL };
         if (place_stdio(stdio, err) < 0)

@@ -9,7 +9,10 @@ static const struct option_row {
         enum option_kind kind;
         size_t offset;
 } option_rows[] = {
-#define O(name, kind, member) { name, kind, offsetof(struct monitor_options, member) }
+#define O(name, kind, member)                                                                                          \
+        {                                                                                                              \
+                name, kind, offsetof(struct monitor_options, member)                                                   \
+        }
         O("id", OPTION_TEXT, id),
         O("name", OPTION_TEXT, name),
         O("run-dir", OPTION_TEXT, run_dir),
@@ -43,8 +46,14 @@ _Static_assert(sizeof(pid_t) == sizeof(int), "pids are in the table as int");
 
 void monitor_options_init(struct monitor_options *o)
 {
-        *o = (struct monitor_options){ .out_fd = -1, .err_fd = -1, .in_fd = -1, .console_fd = -1, .client_fd = -1,
-                                       .listen_fd = -1, .lock_fd = -1, .port_fds_first = -1 };
+        *o = (struct monitor_options){ .out_fd = -1,
+                                       .err_fd = -1,
+                                       .in_fd = -1,
+                                       .console_fd = -1,
+                                       .client_fd = -1,
+                                       .listen_fd = -1,
+                                       .lock_fd = -1,
+                                       .port_fds_first = -1 };
 }
 
 /* The value as text on the heap, NULL for a missing string. */
@@ -52,12 +61,18 @@ static char *option_format(const struct option_row *row, const struct monitor_op
 {
         const void *member = (const char *)o + row->offset;
         switch (row->kind) {
-        case OPTION_TEXT: return *(char *const *)member ? xstrdup(*(char *const *)member) : NULL;
-        case OPTION_INT: return xasprintf("%d", *(const int *)member);
-        case OPTION_U32: return xasprintf("%" PRIu32, *(const uint32_t *)member);
-        case OPTION_I64: return xasprintf("%" PRId64, *(const int64_t *)member);
-        case OPTION_U64: return xasprintf("%" PRIu64, *(const uint64_t *)member);
-        case OPTION_BOOL: return xstrdup(*(const bool *)member ? "true" : "false");
+        case OPTION_TEXT:
+                return *(char *const *)member ? xstrdup(*(char *const *)member) : NULL;
+        case OPTION_INT:
+                return xasprintf("%d", *(const int *)member);
+        case OPTION_U32:
+                return xasprintf("%" PRIu32, *(const uint32_t *)member);
+        case OPTION_I64:
+                return xasprintf("%" PRId64, *(const int64_t *)member);
+        case OPTION_U64:
+                return xasprintf("%" PRIu64, *(const uint64_t *)member);
+        case OPTION_BOOL:
+                return xstrdup(*(const bool *)member ? "true" : "false");
         }
         return NULL;
 }
@@ -92,12 +107,19 @@ static int option_set(const struct option_row *row, char *value, struct monitor_
 {
         void *member = (char *)o + row->offset;
         switch (row->kind) {
-        case OPTION_TEXT: *(char **)member = value; return 0;
-        case OPTION_INT: return option_set_int(member, value, err);
-        case OPTION_U32: return parse_u32(value, member, err);
-        case OPTION_I64: return parse_i64(value, member, err);
-        case OPTION_U64: return parse_u64(value, member, err);
-        case OPTION_BOOL: return parse_bool(value, member, err);
+        case OPTION_TEXT:
+                *(char **)member = value;
+                return 0;
+        case OPTION_INT:
+                return option_set_int(member, value, err);
+        case OPTION_U32:
+                return parse_u32(value, member, err);
+        case OPTION_I64:
+                return parse_i64(value, member, err);
+        case OPTION_U64:
+                return parse_u64(value, member, err);
+        case OPTION_BOOL:
+                return parse_bool(value, member, err);
         }
         return -1;
 }

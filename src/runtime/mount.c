@@ -6,7 +6,7 @@
 #include "runtime/kernel-internal.h"
 #include "runtime/mount-internal.h"
 
-#define VALUE_MAX 255                  /* fsconfig(2) takes strings of 256 bytes with their NUL */
+#define VALUE_MAX 255 /* fsconfig(2) takes strings of 256 bytes with their NUL */
 
 /* The kernel's own words about a refused file system: lines "e text" read from its context. */
 static int fs_error(int fs_fd, int number, const char *type, const char *what, struct err *err)
@@ -43,9 +43,10 @@ int mount_make_fs(const char *type, const char *source, char *const *data, uint6
         if (fs_fd < 0)
                 return errno == ENODEV ? err_set(err, ERR_UNSUPPORTED, "this kernel has no file system \"%s\"", type)
                                        : err_sys(err, "open file system %s", type);
-        if (!str_empty(source) && strlen(source) <= VALUE_MAX && fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0) < 0)
+        if (!str_empty(source) && strlen(source) <= VALUE_MAX &&
+            fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source, 0) < 0)
                 return fs_error(fs_fd, errno, type, source, err);
-        STRV_FOREACH(option, data)
+        STRV_FOREACH (option, data)
                 if (fs_option(fs_fd, type, *option, err) < 0)
                         return -1;
         if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
@@ -56,7 +57,8 @@ int mount_make_fs(const char *type, const char *source, char *const *data, uint6
 
 int mount_clone(int dir_fd, const char *path, bool recursive, struct err *err)
 {
-        unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0) | (*path ? 0 : AT_EMPTY_PATH);
+        unsigned flags =
+                OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0) | (*path ? 0 : AT_EMPTY_PATH);
         int fd = open_tree(dir_fd, path, flags);
         return fd < 0 ? err_sys(err, "bind %s", path) : fd;
 }
@@ -102,7 +104,8 @@ static int make_bind(const struct oci_mount *m, const struct mount_words *w, int
 /* A superblock of its own may be read-only as a whole; those shared by kind (proc, sysfs) are so per mount only. */
 static bool has_own_superblock(const char *type)
 {
-        static const char *const shared[] = { "proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs", "overlay" };
+        static const char *const shared[] = { "proc",   "sysfs",  "cgroup", "cgroup2",
+                                              "mqueue", "devpts", "tmpfs",  "overlay" };
         for (size_t i = 0; i < ELEMENTS(shared); i++)
                 if (str_eq(type, shared[i]))
                         return false;
@@ -112,8 +115,13 @@ static bool has_own_superblock(const char *type)
 /* What the kernel refuses to mount anew for a user namespace that owns too little can be seen through the host's. */
 static int make_instead(const char *type, int number, struct err *err)
 {
-        static const struct { const char *type, *path; } places[] = {
-                { "sysfs", "/sys" }, { "mqueue", "/dev/mqueue" }, { "proc", "/proc" }, { "cgroup2", "/sys/fs/cgroup" },
+        static const struct {
+                const char *type, *path;
+        } places[] = {
+                { "sysfs", "/sys" },
+                { "mqueue", "/dev/mqueue" },
+                { "proc", "/proc" },
+                { "cgroup2", "/sys/fs/cgroup" },
         };
         for (size_t i = 0; i < ELEMENTS(places) && number == EPERM; i++)
                 if (str_eq(type, places[i].type))
@@ -132,7 +140,8 @@ static int make_new(const struct oci_mount *m, const struct mount_words *w, stru
                 return fd;
         struct err second = ERR_INIT;
         _cleanup_close_ int instead = make_instead(m->type, EPERM, &second);
-        if (instead < 0 || mount_set(instead, w->set, w->set & MOUNT_ATTR__ATIME ? MOUNT_ATTR__ATIME : 0, false, &second) < 0)
+        if (instead < 0 ||
+            mount_set(instead, w->set, w->set & MOUNT_ATTR__ATIME ? MOUNT_ATTR__ATIME : 0, false, &second) < 0)
                 return -1;
         err_clear(err);
         return TAKE_FD(instead);
@@ -192,7 +201,8 @@ int mount_place(int root_fd, const char *destination, bool directory, struct err
         if (fd >= 0 || err->sys != ENOENT)
                 return fd;
         err_clear(err);
-        return directory ? path_mkdirs_in(root_fd, destination, 0755, (uid_t)-1, (gid_t)-1, err) : make_file(root_fd, destination, err);
+        return directory ? path_mkdirs_in(root_fd, destination, 0755, (uid_t)-1, (gid_t)-1, err)
+                         : make_file(root_fd, destination, err);
 }
 
 int mount_attach(int mount_fd, int place_fd, struct err *err)
@@ -200,6 +210,7 @@ int mount_attach(int mount_fd, int place_fd, struct err *err)
         if (move_mount(mount_fd, "", place_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
                 return 0;
         if (errno == ENOTDIR)
-                return err_set(err, ERR_INVALID, "a directory cannot be mounted onto a file, nor a file onto a directory");
+                return err_set(err, ERR_INVALID,
+                               "a directory cannot be mounted onto a file, nor a file onto a directory");
         return err_sys(err, "attach a mount");
 }

@@ -30,10 +30,16 @@ static const struct propagation_row {
         const char *name;
         uint64_t flag;
 } propagation_rows[] = {
-        { "private", MS_PRIVATE }, { "shared", MS_SHARED }, { "slave", MS_SLAVE }, { "unbindable", MS_UNBINDABLE },
+        { "private", MS_PRIVATE },
+        { "shared", MS_SHARED },
+        { "slave", MS_SLAVE },
+        { "unbindable", MS_UNBINDABLE },
 };
 
-static const struct { const char *name; size_t offset; } flag_rows[] = {
+static const struct {
+        const char *name;
+        size_t offset;
+} flag_rows[] = {
         { "bind", offsetof(struct mount_words, bind) },
         { "remount", offsetof(struct mount_words, remount) },
         { "tmpcopyup", offsetof(struct mount_words, copy_up) },
@@ -42,7 +48,8 @@ static const struct { const char *name; size_t offset; } flag_rows[] = {
 };
 
 /* Words that say what is so anyway, or that only mount(8) itself reads. */
-static const char *const ignored[] = { "defaults", "silent", "loud", "nofail", "auto", "noauto", "user", "nouser", "_netdev" };
+static const char *const ignored[] = { "defaults", "silent", "loud",   "nofail", "auto",
+                                       "noauto",   "user",   "nouser", "_netdev" };
 
 void mount_words_done(struct mount_words *w)
 {
@@ -102,7 +109,7 @@ void mount_words_parse(const struct oci_mount *m, struct mount_words *ret)
 {
         *ret = (struct mount_words){ 0 };
         /* "ro" first: "rro" in the same list is a row of its own and not "ro" with an r before it. */
-        STRV_FOREACH(word, m->options)
+        STRV_FOREACH (word, m->options)
                 if (!take_attribute(ret, *word) && !take_propagation(ret, *word) && !take_flag(ret, *word))
                         strv_push(&ret->data, *word);
         if (str_eq(m->type, "bind"))

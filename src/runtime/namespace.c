@@ -11,11 +11,15 @@
 #include "runtime/namespace-internal.h"
 
 static const uint64_t flags_of[OCI_NS_KINDS] = {
-        [OCI_NS_PID] = CLONE_NEWPID, [OCI_NS_NETWORK] = CLONE_NEWNET, [OCI_NS_MOUNT] = CLONE_NEWNS,     [OCI_NS_IPC] = CLONE_NEWIPC,
-        [OCI_NS_UTS] = CLONE_NEWUTS, [OCI_NS_USER] = CLONE_NEWUSER,   [OCI_NS_CGROUP] = CLONE_NEWCGROUP, [OCI_NS_TIME] = CLONE_NEWTIME,
+        [OCI_NS_PID] = CLONE_NEWPID,       [OCI_NS_NETWORK] = CLONE_NEWNET, [OCI_NS_MOUNT] = CLONE_NEWNS,
+        [OCI_NS_IPC] = CLONE_NEWIPC,       [OCI_NS_UTS] = CLONE_NEWUTS,     [OCI_NS_USER] = CLONE_NEWUSER,
+        [OCI_NS_CGROUP] = CLONE_NEWCGROUP, [OCI_NS_TIME] = CLONE_NEWTIME,
 };
 
-uint64_t namespace_flag(enum oci_namespace_kind kind) { return flags_of[kind]; }
+uint64_t namespace_flag(enum oci_namespace_kind kind)
+{
+        return flags_of[kind];
+}
 
 void namespaces_close(int fds[OCI_NS_KINDS])
 {
@@ -31,20 +35,26 @@ int namespaces_open(const struct oci_spec *spec, int ret_fds[OCI_NS_KINDS], stru
                         continue;
                 ret_fds[i] = open(ns->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
                 if (ret_fds[i] < 0)
-                        return err_sys(err, "%s namespace %s", oci_namespace_name((enum oci_namespace_kind)i), ns->path);
+                        return err_sys(err, "%s namespace %s", oci_namespace_name((enum oci_namespace_kind)i),
+                                       ns->path);
         }
         return 0;
 }
 
 /* These belong to a thread alone, so the caller's thread takes them on for the moment of the clone: the child is then born
  * in them, and no process in between is needed. (In the pid namespace only children are born.) */
-static const struct { enum oci_namespace_kind kind; const char *own; } borrowed[] = {
+static const struct {
+        enum oci_namespace_kind kind;
+        const char *own;
+} borrowed[] = {
         { OCI_NS_NETWORK, "/proc/thread-self/ns/net" }, { OCI_NS_IPC, "/proc/thread-self/ns/ipc" },
         { OCI_NS_UTS, "/proc/thread-self/ns/uts" },     { OCI_NS_CGROUP, "/proc/thread-self/ns/cgroup" },
         { OCI_NS_PID, "/proc/thread-self/ns/pid" },
 };
 
-struct own { int fds[ELEMENTS(borrowed)]; };
+struct own {
+        int fds[ELEMENTS(borrowed)];
+};
 
 /* A thread left in a namespace of a container would do the next thing there: no going on from that. */
 static void give_back(struct own *own)
@@ -80,7 +90,9 @@ static int borrow(const int *join, struct own *own, struct err *err)
 
 static pid_t clone_plain(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 {
-        struct clone_args args = { .flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)ret_pidfd, .exit_signal = SIGCHLD };
+        struct clone_args args = { .flags = flags | CLONE_PIDFD,
+                                   .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+                                   .exit_signal = SIGCHLD };
         if (cgroup_fd >= 0) {
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (uint64_t)cgroup_fd;
@@ -91,7 +103,10 @@ static pid_t clone_plain(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 }
 
 /* What the process in between says: the pid of init, or why there is none. */
-struct between { pid_t pid; struct err err; };
+struct between {
+        pid_t pid;
+        struct err err;
+};
 
 /* New namespaces must belong to the user namespace that is joined, so they are made by a process that is in it already.
  * CLONE_PARENT makes init our child all the same. Returns 0 in init; the process in between never returns. */
@@ -148,7 +163,8 @@ pid_t namespaces_clone(const struct namespaces_clone *c, int *ret_pidfd, struct 
                 return -1;
         if (c->guarded)
                 prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-        pid_t pid = c->join[OCI_NS_USER] >= 0 ? clone_joining_user(c, ret_pidfd, err) : clone_plain(c->flags, c->cgroup_fd, ret_pidfd);
+        pid_t pid = c->join[OCI_NS_USER] >= 0 ? clone_joining_user(c, ret_pidfd, err)
+                                              : clone_plain(c->flags, c->cgroup_fd, ret_pidfd);
         if (pid == 0)
                 return 0;
         int saved = errno;

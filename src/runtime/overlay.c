@@ -18,9 +18,9 @@
 #define SCRATCH "/sys"
 
 struct overlay {
-        char **lowers;                 /* strv, topmost first */
-        char **others;                 /* strv */
-        int *lower_fds;                /* mapped copies, or NULL */
+        char **lowers; /* strv, topmost first */
+        char **others; /* strv */
+        int *lower_fds; /* mapped copies, or NULL */
         size_t lower_count;
 };
 
@@ -56,8 +56,7 @@ static void add_lowers(struct overlay *o, const char *text)
 
 static void overlay_parse(const struct mount_words *w, struct overlay *o)
 {
-        STRV_FOREACH(option, w->data)
-        {
+        STRV_FOREACH (option, w->data) {
                 if (str_starts(*option, "lowerdir+="))
                         strv_push(&o->lowers, str_after(*option, "lowerdir+="));
                 else if (str_starts(*option, "lowerdir="))
@@ -132,7 +131,8 @@ static bool kernel_may_know_layers(void)
 {
         struct utsname u;
         unsigned major = 0, minor = 0;
-        return uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2 || major > 6 || (major == 6 && minor >= 5);
+        return uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2 || major > 6 ||
+               (major == 6 && minor >= 5);
 }
 
 /* Returns TRY_PAGE when the kernel may not know "lowerdir+". */
@@ -151,7 +151,7 @@ static int make_by_layers(const struct overlay *o, const char *source, uint64_t 
                 return unknown ? TRY_PAGE : -1;
         }
         (void)fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", str_empty(source) ? "overlay" : source, 0);
-        STRV_FOREACH(option, o->others)
+        STRV_FOREACH (option, o->others)
                 if (set_other(fs_fd, *option, str_starts(*option, "upperdir=") ? &keep_a : &keep_b) < 0) {
                         overlay_error(fs_fd, err);
                         return err_add(err, "option %s", *option);
@@ -171,8 +171,7 @@ static int make_by_layers(const struct overlay *o, const char *source, uint64_t 
 static size_t common_directory(char *const *lowers)
 {
         size_t common = strrchr(lowers[0], '/') ? (size_t)(strrchr(lowers[0], '/') - lowers[0]) : 0;
-        STRV_FOREACH(s, lowers)
-        {
+        STRV_FOREACH (s, lowers) {
                 size_t n = 0;
                 while (n < common && (*s)[n] == lowers[0][n])
                         n++;
@@ -196,11 +195,12 @@ static int page_options(const struct overlay *o, size_t common, struct buf *b, s
         if (buf_adds(b, "lowerdir=", err) < 0)
                 return -1;
         for (size_t i = 0; i < o->lower_count; i++)
-                if ((i && buf_addc(b, ':', err) < 0) || add_escaped(b, o->lowers[i] + (common ? common + 1 : 0), err) < 0)
+                if ((i && buf_addc(b, ':', err) < 0) ||
+                    add_escaped(b, o->lowers[i] + (common ? common + 1 : 0), err) < 0)
                         return -1;
-        STRV_FOREACH(option, o->others)
-        {
-                const char *path = str_after(*option, "upperdir=") ? str_after(*option, "upperdir=") : str_after(*option, "workdir=");
+        STRV_FOREACH (option, o->others) {
+                const char *path = str_after(*option, "upperdir=") ? str_after(*option, "upperdir=")
+                                                                   : str_after(*option, "workdir=");
                 if (buf_addc(b, ',', err) < 0)
                         return -1;
                 if (!path && buf_adds(b, *option, err) < 0)
@@ -213,8 +213,11 @@ static int page_options(const struct overlay *o, size_t common, struct buf *b, s
 
 static unsigned long legacy_flags(uint64_t attributes)
 {
-        static const struct { uint64_t attribute; unsigned long flag; } rows[] = {
-                { MOUNT_ATTR_RDONLY, MS_RDONLY }, { MOUNT_ATTR_NOSUID, MS_NOSUID }, { MOUNT_ATTR_NODEV, MS_NODEV },
+        static const struct {
+                uint64_t attribute;
+                unsigned long flag;
+        } rows[] = {
+                { MOUNT_ATTR_RDONLY, MS_RDONLY }, { MOUNT_ATTR_NOSUID, MS_NOSUID },   { MOUNT_ATTR_NODEV, MS_NODEV },
                 { MOUNT_ATTR_NOEXEC, MS_NOEXEC }, { MOUNT_ATTR_NOATIME, MS_NOATIME },
         };
         unsigned long flags = 0;
@@ -232,10 +235,14 @@ static int make_by_page(const struct overlay *o, const char *source, uint64_t at
         _cleanup_close_ int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
         _cleanup_free_ char *directory = common ? xstrndup(o->lowers[0], common) : xstrdup("/");
         if (page_options(o, common, &text, err) < 0)
-                return err->kind == ERR_TOO_LARGE ? err_set(err, ERR_UNSUPPORTED, "too many layers for this kernel: the list of their names exceeds a page") : -1;
+                return err->kind != ERR_TOO_LARGE
+                               ? -1
+                               : err_set(err, ERR_UNSUPPORTED,
+                                         "too many layers for this kernel: their names exceed a page");
         if (common && chdir(directory) < 0)
                 return err_sys(err, "%s", directory);
-        int r = mount(str_empty(source) ? "overlay" : source, SCRATCH, "overlay", legacy_flags(attributes), text.data), number = errno;
+        int r = mount(str_empty(source) ? "overlay" : source, SCRATCH, "overlay", legacy_flags(attributes), text.data),
+            number = errno;
         if (here >= 0 && fchdir(here) < 0)
                 return err_sys(err, "go back to the working directory");
         if (r < 0)

@@ -11,12 +11,25 @@
 
 /* ---- limits ---- */
 
-static const struct { const char *name; int resource; } limits[] = {
-        { "RLIMIT_AS", RLIMIT_AS },         { "RLIMIT_CORE", RLIMIT_CORE },         { "RLIMIT_CPU", RLIMIT_CPU },
-        { "RLIMIT_DATA", RLIMIT_DATA },     { "RLIMIT_FSIZE", RLIMIT_FSIZE },       { "RLIMIT_LOCKS", RLIMIT_LOCKS },
-        { "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK }, { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE }, { "RLIMIT_NICE", RLIMIT_NICE },
-        { "RLIMIT_NOFILE", RLIMIT_NOFILE }, { "RLIMIT_NPROC", RLIMIT_NPROC },       { "RLIMIT_RSS", RLIMIT_RSS },
-        { "RLIMIT_RTPRIO", RLIMIT_RTPRIO }, { "RLIMIT_RTTIME", RLIMIT_RTTIME },     { "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
+static const struct {
+        const char *name;
+        int resource;
+} limits[] = {
+        { "RLIMIT_AS", RLIMIT_AS },
+        { "RLIMIT_CORE", RLIMIT_CORE },
+        { "RLIMIT_CPU", RLIMIT_CPU },
+        { "RLIMIT_DATA", RLIMIT_DATA },
+        { "RLIMIT_FSIZE", RLIMIT_FSIZE },
+        { "RLIMIT_LOCKS", RLIMIT_LOCKS },
+        { "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
+        { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+        { "RLIMIT_NICE", RLIMIT_NICE },
+        { "RLIMIT_NOFILE", RLIMIT_NOFILE },
+        { "RLIMIT_NPROC", RLIMIT_NPROC },
+        { "RLIMIT_RSS", RLIMIT_RSS },
+        { "RLIMIT_RTPRIO", RLIMIT_RTPRIO },
+        { "RLIMIT_RTTIME", RLIMIT_RTTIME },
+        { "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
         { "RLIMIT_STACK", RLIMIT_STACK },
 };
 
@@ -45,7 +58,8 @@ static int set_limits(const struct oci_process *p, struct err *err)
                 while (k < ELEMENTS(limits) && !str_eq(l->type, limits[k].name))
                         k++;
                 if (k == ELEMENTS(limits) || l->soft > l->hard)
-                        return err_set(err, ERR_INVALID, "process.rlimits: %s", k == ELEMENTS(limits) ? "unknown type" : "soft exceeds hard");
+                        return err_set(err, ERR_INVALID, "process.rlimits: %s",
+                                       k == ELEMENTS(limits) ? "unknown type" : "soft exceeds hard");
                 if (set_limit(limits[k].resource, l, err) < 0)
                         return -1;
         }
@@ -55,23 +69,30 @@ static int set_limits(const struct oci_process *p, struct err *err)
 /* ---- priorities ---- */
 
 /* The number that a table gives a name in a JSON string. */
-struct word { const char *name; uint64_t value; };
-static int json_word(const json_t *j, const struct word *words, size_t count, uint64_t *ret, const char *what, struct err *err)
+struct word {
+        const char *name;
+        uint64_t value;
+};
+static int json_word(const json_t *j, const struct word *words, size_t count, uint64_t *ret, const char *what,
+                     struct err *err)
 {
         for (size_t i = 0; i < count; i++)
                 if (str_eq(json_string_value(j), words[i].name)) {
                         *ret = words[i].value;
                         return 0;
                 }
-        return err_set(err, ERR_INVALID, "%s: unknown value \"%s\"", what, json_is_string(j) ? json_string_value(j) : "");
+        return err_set(err, ERR_INVALID, "%s: unknown value \"%s\"", what,
+                       json_is_string(j) ? json_string_value(j) : "");
 }
 
 static int set_io_priority(const json_t *o, struct err *err)
 {
-        static const struct word classes[] = { { "IOPRIO_CLASS_RT", IOPRIO_CLASS_RT }, { "IOPRIO_CLASS_BE", IOPRIO_CLASS_BE },
+        static const struct word classes[] = { { "IOPRIO_CLASS_RT", IOPRIO_CLASS_RT },
+                                               { "IOPRIO_CLASS_BE", IOPRIO_CLASS_BE },
                                                { "IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE } };
         uint64_t class = 0;
-        if (json_word(json_object_get(o, "class"), classes, ELEMENTS(classes), &class, "process.ioPriority.class", err) < 0)
+        if (json_word(json_object_get(o, "class"), classes, ELEMENTS(classes), &class, "process.ioPriority.class",
+                      err) < 0)
                 return -1;
         json_int_t level = json_integer_value(json_object_get(o, "priority"));
         if (level < 0 || level > 7)
@@ -92,20 +113,23 @@ struct attributes {
 
 static int set_scheduler(const json_t *o, struct err *err)
 {
-        static const struct word policies[] = { { "SCHED_OTHER", 0 }, { "SCHED_FIFO", 1 }, { "SCHED_RR", 2 }, { "SCHED_BATCH", 3 },
-                                                { "SCHED_ISO", 4 },   { "SCHED_IDLE", 5 }, { "SCHED_DEADLINE", 6 } };
+        static const struct word policies[] = { { "SCHED_OTHER", 0 },   { "SCHED_FIFO", 1 }, { "SCHED_RR", 2 },
+                                                { "SCHED_BATCH", 3 },   { "SCHED_ISO", 4 },  { "SCHED_IDLE", 5 },
+                                                { "SCHED_DEADLINE", 6 } };
         static const struct word flags[] = {
-                { "SCHED_FLAG_RESET_ON_FORK", 1 }, { "SCHED_FLAG_RECLAIM", 2 },     { "SCHED_FLAG_DL_OVERRUN", 4 }, { "SCHED_FLAG_KEEP_POLICY", 8 },
-                { "SCHED_FLAG_KEEP_PARAMS", 16 },  { "SCHED_FLAG_UTIL_CLAMP_MIN", 32 }, { "SCHED_FLAG_UTIL_CLAMP_MAX", 64 },
+                { "SCHED_FLAG_RESET_ON_FORK", 1 },   { "SCHED_FLAG_RECLAIM", 2 },
+                { "SCHED_FLAG_DL_OVERRUN", 4 },      { "SCHED_FLAG_KEEP_POLICY", 8 },
+                { "SCHED_FLAG_KEEP_PARAMS", 16 },    { "SCHED_FLAG_UTIL_CLAMP_MIN", 32 },
+                { "SCHED_FLAG_UTIL_CLAMP_MAX", 64 },
         };
         uint64_t policy = 0, flag = 0;
         struct attributes a = { .size = sizeof(a) };
         size_t i;
         json_t *item;
-        if (json_word(json_object_get(o, "policy"), policies, ELEMENTS(policies), &policy, "process.scheduler.policy", err) < 0)
+        if (json_word(json_object_get(o, "policy"), policies, ELEMENTS(policies), &policy, "process.scheduler.policy",
+                      err) < 0)
                 return -1;
-        json_array_foreach(json_object_get(o, "flags"), i, item)
-        {
+        json_array_foreach (json_object_get(o, "flags"), i, item) {
                 if (json_word(item, flags, ELEMENTS(flags), &flag, "process.scheduler.flags", err) < 0)
                         return -1;
                 a.flags |= flag;
@@ -130,8 +154,7 @@ static int set_affinity(const json_t *o, struct err *err)
         if (!text)
                 return 0;
         _cleanup_strv_ char **ranges = strv_split(text, ",", false);
-        STRV_FOREACH(range, ranges)
-        {
+        STRV_FOREACH (range, ranges) {
                 unsigned first, last;
                 char excess;
                 int n = sscanf(*range, "%u-%u%c", &first, &last, &excess);
@@ -171,7 +194,8 @@ int process_set_oom_score(const struct oci_process *p, pid_t pid, struct err *er
 int process_prepare(const struct oci_process *p, const char *domain, struct err *err)
 {
         if (set_limits(p, err) < 0 || (domain && set_personality(domain, err) < 0) ||
-            (p->scheduler && set_scheduler(p->scheduler, err) < 0) || (p->io_priority && set_io_priority(p->io_priority, err) < 0) ||
+            (p->scheduler && set_scheduler(p->scheduler, err) < 0) ||
+            (p->io_priority && set_io_priority(p->io_priority, err) < 0) ||
             (p->exec_cpu_affinity && set_affinity(p->exec_cpu_affinity, err) < 0))
                 return -1;
         return 0;

@@ -37,7 +37,9 @@ static int empty_clone(struct init *in, struct err *err)
 {
         if (in->empty_fd < 0) {
                 char *const data[] = { (char *)"mode=755", (char *)"size=0k", (char *)"nr_inodes=2", NULL };
-                in->empty_fd = mount_make_fs("tmpfs", "tmpfs", data, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
+                in->empty_fd = mount_make_fs(
+                        "tmpfs", "tmpfs", data,
+                        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
                 return in->empty_fd < 0 ? -1 : fcntl(in->empty_fd, F_DUPFD_CLOEXEC, 3);
         }
         /* The first use attached it, so that it can be cloned also where detached mounts cannot be. */
@@ -66,10 +68,10 @@ static int lock_path(struct init *in, const char *path, struct err *err)
 
 int root_protect(struct init *in, struct err *err)
 {
-        STRV_FOREACH(path, in->spec->readonly_paths)
+        STRV_FOREACH (path, in->spec->readonly_paths)
                 if (lock_path(in, *path, err) < 0)
                         return err_add(err, "read-only path %s", *path);
-        STRV_FOREACH(path, in->spec->masked_paths)
+        STRV_FOREACH (path, in->spec->masked_paths)
                 if (mask_path(in, *path, err) < 0)
                         return err_add(err, "masked path %s", *path);
         return 0;

@@ -70,7 +70,8 @@ static int attach_root(struct init *in, struct err *err)
 static int place_of(struct init *in, const struct oci_mount *m, bool directory, struct err *err)
 {
         if (str_eq(m->type, "proc") || str_eq(m->type, "sysfs")) {
-                int fd = path_open_nolink(in->root_fd, m->destination + strspn(m->destination, "/"), O_PATH | O_DIRECTORY, 0, err);
+                int fd = path_open_nolink(in->root_fd, m->destination + strspn(m->destination, "/"),
+                                          O_PATH | O_DIRECTORY, 0, err);
                 if (fd >= 0)
                         return fd;
                 if (err->sys != ENOENT)
@@ -83,7 +84,8 @@ static int place_of(struct init *in, const struct oci_mount *m, bool directory, 
 static int remount(struct init *in, const struct oci_mount *m, const struct mount_words *w, struct err *err)
 {
         _cleanup_close_ int place = path_open_in(in->root_fd, m->destination, O_PATH, 0, err);
-        if (place < 0 || mount_set(place, w->set, w->clear, false, err) < 0 || mount_set(place, w->all_set, w->all_clear, true, err) < 0)
+        if (place < 0 || mount_set(place, w->set, w->clear, false, err) < 0 ||
+            mount_set(place, w->all_set, w->all_clear, true, err) < 0)
                 return -1;
         return w->propagation ? mount_set_propagation(place, w->propagation, w->propagation_all, err) : 0;
 }
@@ -128,7 +130,8 @@ static int add_mounts(struct init *in, bool late, struct err *err)
                 if (is_late != late)
                         continue;
                 if (str_empty(m->destination) || m->destination[strspn(m->destination, "/.")] == 0)
-                        return err_set(err, ERR_INVALID, "mounts: destination \"%s\"", m->destination ? m->destination : "");
+                        return err_set(err, ERR_INVALID, "mounts: destination \"%s\"",
+                                       m->destination ? m->destination : "");
                 if ((cgroup ? root_mount_cgroup(in, m, err) : add_mount(in, i, err)) < 0)
                         return err_add(err, "mount %s", m->destination);
         }
@@ -178,9 +181,13 @@ int root_build(struct init *in, struct err *err)
         return add_mounts(in, true, err);
 }
 
-static const struct { const char *name; uint64_t flag; bool all; } propagations[] = {
-        { "private", MS_PRIVATE, false }, { "rprivate", MS_PRIVATE, true },       { "slave", MS_SLAVE, false },
-        { "rslave", MS_SLAVE, true },     { "shared", MS_SHARED, false },         { "rshared", MS_SHARED, true },
+static const struct {
+        const char *name;
+        uint64_t flag;
+        bool all;
+} propagations[] = {
+        { "private", MS_PRIVATE, false },       { "rprivate", MS_PRIVATE, true },       { "slave", MS_SLAVE, false },
+        { "rslave", MS_SLAVE, true },           { "shared", MS_SHARED, false },         { "rshared", MS_SHARED, true },
         { "unbindable", MS_UNBINDABLE, false }, { "runbindable", MS_UNBINDABLE, true },
 };
 

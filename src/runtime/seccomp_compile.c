@@ -10,8 +10,8 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
-#define CODE_MAX 4096u              /* BPF_MAXINSNS */
-#define TABLE_END 1024u             /* beyond: x32, and the private calls of 32-bit arm */
+#define CODE_MAX 4096u /* BPF_MAXINSNS */
+#define TABLE_END 1024u /* beyond: x32, and the private calls of 32-bit arm */
 
 static void context_freep(scmp_filter_ctx *ctx)
 {
@@ -23,12 +23,20 @@ static void context_freep(scmp_filter_ctx *ctx)
 
 static int action_parse(const char *name, bool has_errno, uint32_t number, uint32_t *ret, struct err *err)
 {
-        static const struct { const char *name; uint32_t action; bool takes_number; } actions[] = {
-                { "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, false },   { "SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), true },
-                { "SCMP_ACT_KILL", SCMP_ACT_KILL, false },     { "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false },
+        static const struct {
+                const char *name;
+                uint32_t action;
+                bool takes_number;
+        } actions[] = {
+                { "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, false },
+                { "SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), true },
+                { "SCMP_ACT_KILL", SCMP_ACT_KILL, false },
+                { "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false },
                 { "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false },
-                { "SCMP_ACT_TRAP", SCMP_ACT_TRAP, false },     { "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true },
-                { "SCMP_ACT_LOG", SCMP_ACT_LOG, false },       { "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, false },
+                { "SCMP_ACT_TRAP", SCMP_ACT_TRAP, false },
+                { "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true },
+                { "SCMP_ACT_LOG", SCMP_ACT_LOG, false },
+                { "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, false },
         };
         for (size_t i = 0; i < ELEMENTS(actions); i++) {
                 if (!str_eq(name, actions[i].name))
@@ -59,7 +67,10 @@ static int arch_parse(const char *name, uint32_t *ret, struct err *err)
 
 static int flags_parse(const struct oci_seccomp *p, uint32_t *ret, struct err *err)
 {
-        static const struct { const char *name; uint32_t flag; } flags[] = {
+        static const struct {
+                const char *name;
+                uint32_t flag;
+        } flags[] = {
                 { "SECCOMP_FILTER_FLAG_TSYNC", 0 }, /* one thread: nothing to synchronise */
                 { "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
                 { "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
@@ -67,8 +78,7 @@ static int flags_parse(const struct oci_seccomp *p, uint32_t *ret, struct err *e
         };
         /* As runc: without a word about it, the costly mitigation stays off (the kernel's own default since 5.16). */
         uint32_t mask = p->flags ? 0 : SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-        STRV_FOREACH(s, p->flags)
-        {
+        STRV_FOREACH (s, p->flags) {
                 size_t i = 0;
                 while (i < ELEMENTS(flags) && !str_eq(*s, flags[i].name))
                         i++;
@@ -82,15 +92,24 @@ static int flags_parse(const struct oci_seccomp *p, uint32_t *ret, struct err *e
 
 static int comparison_parse(const struct oci_seccomp_arg *a, struct scmp_arg_cmp *ret, struct err *err)
 {
-        static const struct { const char *name; enum scmp_compare op; } ops[] = {
-                { "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT }, { "SCMP_CMP_LE", SCMP_CMP_LE },
-                { "SCMP_CMP_EQ", SCMP_CMP_EQ }, { "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+        static const struct {
+                const char *name;
+                enum scmp_compare op;
+        } ops[] = {
+                { "SCMP_CMP_NE", SCMP_CMP_NE },
+                { "SCMP_CMP_LT", SCMP_CMP_LT },
+                { "SCMP_CMP_LE", SCMP_CMP_LE },
+                { "SCMP_CMP_EQ", SCMP_CMP_EQ },
+                { "SCMP_CMP_GE", SCMP_CMP_GE },
+                { "SCMP_CMP_GT", SCMP_CMP_GT },
                 { "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
         };
         for (size_t i = 0; i < ELEMENTS(ops); i++) {
                 if (!str_eq(a->op, ops[i].name))
                         continue;
-                *ret = (struct scmp_arg_cmp){ .arg = a->index, .op = ops[i].op, .datum_a = a->value, .datum_b = a->value_two };
+                *ret = (struct scmp_arg_cmp){
+                        .arg = a->index, .op = ops[i].op, .datum_a = a->value, .datum_b = a->value_two
+                };
                 return 0;
         }
         return err_set(err, ERR_INVALID, "unknown operator \"%s\"", a->op ? a->op : "");
@@ -98,19 +117,29 @@ static int comparison_parse(const struct oci_seccomp_arg *a, struct scmp_arg_cmp
 
 /* ---- calls younger than the library: their numbers are the same on every architecture ---- */
 
-static const struct young { const char *name; uint32_t number; } young_calls[] = {
-        { "futex_waitv", 449 },      { "set_mempolicy_home_node", 450 }, { "cachestat", 451 },         { "fchmodat2", 452 },
-        { "map_shadow_stack", 453 }, { "futex_wake", 454 },              { "futex_wait", 455 },        { "futex_requeue", 456 },
-        { "statmount", 457 },        { "listmount", 458 },               { "lsm_get_self_attr", 459 }, { "lsm_set_self_attr", 460 },
-        { "lsm_list_modules", 461 }, { "mseal", 462 },                   { "setxattrat", 463 },        { "getxattrat", 464 },
-        { "listxattrat", 465 },      { "removexattrat", 466 },           { "open_tree_attr", 467 },    { "file_getattr", 468 },
-        { "file_setattr", 469 },     { "listns", 470 },
+static const struct young {
+        const char *name;
+        uint32_t number;
+} young_calls[] = {
+        { "futex_waitv", 449 },       { "set_mempolicy_home_node", 450 },
+        { "cachestat", 451 },         { "fchmodat2", 452 },
+        { "map_shadow_stack", 453 },  { "futex_wake", 454 },
+        { "futex_wait", 455 },        { "futex_requeue", 456 },
+        { "statmount", 457 },         { "listmount", 458 },
+        { "lsm_get_self_attr", 459 }, { "lsm_set_self_attr", 460 },
+        { "lsm_list_modules", 461 },  { "mseal", 462 },
+        { "setxattrat", 463 },        { "getxattrat", 464 },
+        { "listxattrat", 465 },       { "removexattrat", 466 },
+        { "open_tree_attr", 467 },    { "file_getattr", 468 },
+        { "file_setattr", 469 },      { "listns", 470 },
 };
 
 struct prologue {
-        struct { uint32_t number, action; } rules[ELEMENTS(young_calls)];
+        struct {
+                uint32_t number, action;
+        } rules[ELEMENTS(young_calls)];
         size_t count;
-        uint32_t last;                 /* the youngest call the profile names */
+        uint32_t last; /* the youngest call the profile names */
 };
 
 static void prologue_add(struct prologue *p, const char *name, uint32_t action, bool has_args)
@@ -144,7 +173,8 @@ static bool repeats_argument(const struct oci_seccomp_rule *r)
         return false;
 }
 
-static int add_call(scmp_filter_ctx ctx, const struct oci_seccomp_rule *r, const char *name, int number, uint32_t action, struct err *err)
+static int add_call(scmp_filter_ctx ctx, const struct oci_seccomp_rule *r, const char *name, int number,
+                    uint32_t action, struct err *err)
 {
         struct scmp_arg_cmp comparisons[6];
         if (r->arg_count > 6 && !repeats_argument(r))
@@ -173,7 +203,8 @@ static bool needs_rest(scmp_filter_ctx ctx, const struct oci_seccomp *profile, b
         for (size_t i = 0; i < profile->rule_count; i++)
                 if (profile->rules[i].arg_count && strv_has(profile->rules[i].names, name))
                         return true;
-        if (seccomp_arch_exist(ctx, SCMP_ARCH_ARM) == 0 && seccomp_syscall_resolve_name_arch(SCMP_ARCH_ARM, name) >= (int)TABLE_END)
+        if (seccomp_arch_exist(ctx, SCMP_ARCH_ARM) == 0 &&
+            seccomp_syscall_resolve_name_arch(SCMP_ARCH_ARM, name) >= (int)TABLE_END)
                 return true;
         if (!joint_asks)
                 return false;
@@ -189,8 +220,8 @@ struct compilation {
         uint32_t default_action;
         struct prologue prologue;
         bool notify;
-        bool rest_only;                /* leave out what the tree answers */
-        bool joint_asks;               /* socketcall or ipc: which call goes through it only an argument tells */
+        bool rest_only; /* leave out what the tree answers */
+        bool joint_asks; /* socketcall or ipc: which call goes through it only an argument tells */
 };
 
 static int add_rule(struct compilation *c, const struct oci_seccomp_rule *r, struct err *err)
@@ -204,14 +235,14 @@ static int add_rule(struct compilation *c, const struct oci_seccomp_rule *r, str
                         return err_set(err, ERR_INVALID, "system calls have arguments 0 to 5");
         if (action == SCMP_ACT_NOTIFY)
                 c->notify = true;
-        STRV_FOREACH(name, r->names)
-        {
+        STRV_FOREACH (name, r->names) {
                 int number = seccomp_syscall_resolve_name(*name);
                 if (number == __NR_SCMP_ERROR)
                         prologue_add(p, *name, action, r->arg_count > 0);
                 else if (number >= 0 && number < 0x10000 && (uint32_t)number > p->last)
                         p->last = (uint32_t)number;
-                if (number == __NR_SCMP_ERROR || action == c->default_action || (c->rest_only && !needs_rest(c->ctx, c->profile, c->joint_asks, *name)))
+                if (number == __NR_SCMP_ERROR || action == c->default_action ||
+                    (c->rest_only && !needs_rest(c->ctx, c->profile, c->joint_asks, *name)))
                         continue;
                 if (add_call(c->ctx, r, *name, number, action, err) < 0)
                         return -1;
@@ -221,8 +252,7 @@ static int add_rule(struct compilation *c, const struct oci_seccomp_rule *r, str
 
 static int add_architectures(scmp_filter_ctx ctx, char *const *list, struct err *err)
 {
-        STRV_FOREACH(name, list)
-        {
+        STRV_FOREACH (name, list) {
                 uint32_t arch = 0;
                 if (arch_parse(*name, &arch, err) < 0)
                         return -1;
@@ -262,12 +292,14 @@ static void emit_prologue(struct seccomp_filter *f, const struct prologue *p, ui
 }
 
 /* Architectures that number new calls alike; the library's tokens for these are the kernel's AUDIT_ARCH values. */
-static void emit_prologues(struct seccomp_filter *f, const struct prologue *p, scmp_filter_ctx ctx, uint32_t default_action)
+static void emit_prologues(struct seccomp_filter *f, const struct prologue *p, scmp_filter_ctx ctx,
+                           uint32_t default_action)
 {
-        static const uint32_t uniform[] = { SCMP_ARCH_X86_64, SCMP_ARCH_X86, SCMP_ARCH_AARCH64, SCMP_ARCH_ARM, SCMP_ARCH_S390X,
-                                            SCMP_ARCH_S390, SCMP_ARCH_RISCV64, SCMP_ARCH_PPC64LE };
-        bool refuses = default_action != SCMP_ACT_ALLOW && default_action != SCMP_ACT_LOG && default_action != SCMP_ACT_NOTIFY &&
-                       (default_action & 0xffff0000u) != SCMP_ACT_TRACE(0) && default_action != SCMP_ACT_ERRNO(ENOSYS);
+        static const uint32_t uniform[] = { SCMP_ARCH_X86_64, SCMP_ARCH_X86,  SCMP_ARCH_AARCH64, SCMP_ARCH_ARM,
+                                            SCMP_ARCH_S390X,  SCMP_ARCH_S390, SCMP_ARCH_RISCV64, SCMP_ARCH_PPC64LE };
+        bool refuses = default_action != SCMP_ACT_ALLOW && default_action != SCMP_ACT_LOG &&
+                       default_action != SCMP_ACT_NOTIFY && (default_action & 0xffff0000u) != SCMP_ACT_TRACE(0) &&
+                       default_action != SCMP_ACT_ERRNO(ENOSYS);
         if (!refuses && !p->count)
                 return;
         for (size_t i = 0; i < ELEMENTS(uniform); i++)
@@ -287,7 +319,8 @@ static int export_code(scmp_filter_ctx ctx, struct seccomp_filter *f, struct err
                 return err_sysnum(err, code < 0 ? -code : errno, "compile");
         uint32_t count = (uint32_t)((size_t)size / sizeof(struct sock_filter));
         if (count == 0 || f->count + count > CODE_MAX)
-                return err_set(err, ERR_TOO_LARGE, "the filter has %u instructions, the kernel takes %u", f->count + count, CODE_MAX);
+                return err_set(err, ERR_TOO_LARGE, "the filter has %u instructions, the kernel takes %u",
+                               f->count + count, CODE_MAX);
         if (pread(fd, f->code + f->count, (size_t)size, 0) != size)
                 return err_sys(err, "read the compiled filter");
         f->count += count;
@@ -297,13 +330,16 @@ static int export_code(scmp_filter_ctx ctx, struct seccomp_filter *f, struct err
 static int compile(struct compilation *c, struct seccomp_filter *f, struct err *err)
 {
         const struct oci_seccomp *profile = c->profile;
-        if (action_parse(profile->default_action, profile->has_default_errno, profile->default_errno, &c->default_action, err) < 0)
+        if (action_parse(profile->default_action, profile->has_default_errno, profile->default_errno,
+                         &c->default_action, err) < 0)
                 return -1;
         c->ctx = seccomp_init(c->default_action);
         if (!c->ctx)
-                return err_set(err, ERR_SYSTEM, "libseccomp takes no filter with default action %s", profile->default_action);
+                return err_set(err, ERR_SYSTEM, "libseccomp takes no filter with default action %s",
+                               profile->default_action);
         /* A foreign call gate is answered as an unlisted call is, not with a kill. */
-        (void)seccomp_attr_set(c->ctx, SCMP_FLTATR_ACT_BADARCH, c->default_action == SCMP_ACT_ALLOW ? SCMP_ACT_KILL_THREAD : c->default_action);
+        (void)seccomp_attr_set(c->ctx, SCMP_FLTATR_ACT_BADARCH,
+                               c->default_action == SCMP_ACT_ALLOW ? SCMP_ACT_KILL_THREAD : c->default_action);
         (void)seccomp_attr_set(c->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree instead of a list */
         if (add_architectures(c->ctx, profile->architectures, err) < 0)
                 return -1;
@@ -316,12 +352,18 @@ static int compile(struct compilation *c, struct seccomp_filter *f, struct err *
         return export_code(c->ctx, f, err);
 }
 
-static void compilation_done(struct compilation *c) { context_freep(&c->ctx); }
-
-static int reshape(const struct oci_seccomp *profile, scmp_filter_ctx full_ctx, struct seccomp_filter *f, struct err *err)
+static void compilation_done(struct compilation *c)
 {
-        static const uint32_t kernel_arches[] = { SCMP_ARCH_X86_64, SCMP_ARCH_X86, SCMP_ARCH_AARCH64, SCMP_ARCH_ARM, SCMP_ARCH_S390X,
-                                                  SCMP_ARCH_S390, SCMP_ARCH_RISCV64, SCMP_ARCH_PPC64LE };
+        context_freep(&c->ctx);
+}
+
+static int reshape(const struct oci_seccomp *profile, scmp_filter_ctx full_ctx, struct seccomp_filter *f,
+                   struct err *err)
+{
+        static const uint32_t kernel_arches[] = {
+                SCMP_ARCH_X86_64, SCMP_ARCH_X86,  SCMP_ARCH_AARCH64, SCMP_ARCH_ARM,
+                SCMP_ARCH_S390X,  SCMP_ARCH_S390, SCMP_ARCH_RISCV64, SCMP_ARCH_PPC64LE
+        };
         _cleanup_(compilation_done) struct compilation c = { .profile = profile, .rest_only = true };
         _cleanup_seccomp_filter_ struct seccomp_filter rest = { 0 };
         uint32_t arches[ELEMENTS(kernel_arches)];
@@ -330,7 +372,8 @@ static int reshape(const struct oci_seccomp *profile, scmp_filter_ctx full_ctx, 
                 if (seccomp_arch_exist(full_ctx, kernel_arches[i]) == 0)
                         arches[count++] = kernel_arches[i];
         for (size_t i = 0; i < count; i++)
-                c.joint_asks = c.joint_asks || seccomp_tree_asks(f, arches[i], 102 /* socketcall */) || seccomp_tree_asks(f, arches[i], 117 /* ipc */);
+                c.joint_asks = c.joint_asks || seccomp_tree_asks(f, arches[i], 102 /* socketcall */) ||
+                               seccomp_tree_asks(f, arches[i], 117 /* ipc */);
         struct seccomp_filter tree = { 0 };
         if (compile(&c, &rest, err) < 0)
                 return -1;

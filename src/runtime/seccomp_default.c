@@ -80,9 +80,10 @@ static const struct {
         const char *calls;
 } by_capability[] = {
         { CAP_DAC_READ_SEARCH, "open_by_handle_at" },
-        { CAP_SYS_ADMIN, "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr "
-                         "lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl "
-                         "quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare" },
+        { CAP_SYS_ADMIN,
+          "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr "
+          "lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl "
+          "quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare" },
         { CAP_SYS_BOOT, "reboot" },
         { CAP_SYS_CHROOT, "chroot" },
         { CAP_SYS_MODULE, "delete_module init_module finit_module" },
@@ -99,13 +100,14 @@ static const struct {
 
 /* Address families with a history of holes reachable from any container stay shut: AX.25-like radio (12 DECnet,
  * 19 Econet, 20 ATM SVC, 23 IrDA, 25 WANPIPE, 34 IUCV, 37 CAIF, 38 ALG) and 40 VSOCK, which reaches the hypervisor. */
-static const uint8_t socket_families[] = { 13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31,
-                                           32, 33, 35, 36, 39, 41, 42, 43, 44, 45 };
+static const uint8_t socket_families[] = { 13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29,
+                                           30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45 };
 #define SOCKET_FAMILIES_BELOW 12
 
-static const uint32_t personalities[] = { 0x0, 0x8 /* LINUX32 */, 0x20000 /* UNAME26 */, 0x20008, 0xffffffff /* ask */ };
+static const uint32_t personalities[] = { 0x0, 0x8 /* LINUX32 */, 0x20000 /* UNAME26 */, 0x20008,
+                                          0xffffffff /* ask */ };
 
-#define NAMESPACE_FLAGS \
+#define NAMESPACE_FLAGS                                                                                                \
         (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
 struct oci_seccomp_rule *seccomp_add_rule(struct oci_seccomp *s, char **names, const char *action)

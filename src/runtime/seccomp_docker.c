@@ -34,7 +34,10 @@ static int kernel_at_least(const char *text)
         return major > want_major || (major == want_major && minor >= want_minor);
 }
 
-struct filter { char **caps, **arches; char *min_kernel; };
+struct filter {
+        char **caps, **arches;
+        char *min_kernel;
+};
 static void filter_done(struct filter *f)
 {
         strv_free(f->caps);
@@ -42,7 +45,8 @@ static void filter_done(struct filter *f)
         free(f->min_kernel);
 }
 
-static int filter_parse(const json_t *rule, const struct jpath *path, const char *key, struct filter *ret, struct err *err)
+static int filter_parse(const json_t *rule, const struct jpath *path, const char *key, struct filter *ret,
+                        struct err *err)
 {
         json_t *o = NULL;
         struct jpath p = jpath_key(path, key);
@@ -68,7 +72,7 @@ static bool has_cap(const char *name, uint64_t mask)
 /* All of "includes" must hold. */
 static bool is_included(const struct filter *f, uint64_t mask)
 {
-        STRV_FOREACH(c, f->caps)
+        STRV_FOREACH (c, f->caps)
                 if (!has_cap(*c, mask))
                         return false;
         if (f->arches && !strv_has(f->arches, own_arch))
@@ -79,7 +83,7 @@ static bool is_included(const struct filter *f, uint64_t mask)
 /* Any of "excludes" is enough. */
 static bool is_excluded(const struct filter *f, uint64_t mask)
 {
-        STRV_FOREACH(c, f->caps)
+        STRV_FOREACH (c, f->caps)
                 if (has_cap(*c, mask))
                         return true;
         if (f->arches && strv_has(f->arches, own_arch))
@@ -92,8 +96,10 @@ static int parse_arg(const json_t *o, const struct jpath *path, struct oci_secco
         uint32_t index = 0;
         uint64_t value = 0, value_two = 0;
         _cleanup_free_ char *op = NULL;
-        if (json_get_u32(o, path, "index", true, &index, err) < 0 || json_get_u64(o, path, "value", false, &value, err) < 0 ||
-            json_get_u64(o, path, "valueTwo", false, &value_two, err) < 0 || json_get_string(o, path, "op", true, &op, err) < 0)
+        if (json_get_u32(o, path, "index", true, &index, err) < 0 ||
+            json_get_u64(o, path, "value", false, &value, err) < 0 ||
+            json_get_u64(o, path, "valueTwo", false, &value_two, err) < 0 ||
+            json_get_string(o, path, "op", true, &op, err) < 0)
                 return -1;
         if (index > 5)
                 return json_err(path, "index", err, "system calls have arguments 0 to 5");
@@ -108,8 +114,7 @@ static int parse_args(const json_t *o, const struct jpath *path, struct oci_secc
         if (json_get_array(o, path, "args", false, &list, err) < 0)
                 return -1;
         struct jpath args = jpath_key(path, "args");
-        json_array_foreach(list, i, item)
-        {
+        json_array_foreach (list, i, item) {
                 struct jpath p = jpath_index(&args, i);
                 if (parse_arg(item, &p, rule, err) < 0)
                         return -1;
@@ -121,7 +126,8 @@ static int parse_args(const json_t *o, const struct jpath *path, struct oci_secc
 static int parse_names(const json_t *o, const struct jpath *path, char ***ret, struct err *err)
 {
         _cleanup_free_ char *name = NULL;
-        if (json_get_strv(o, path, "names", false, ret, err) < 0 || json_get_string(o, path, "name", false, &name, err) < 0)
+        if (json_get_strv(o, path, "names", false, ret, err) < 0 ||
+            json_get_string(o, path, "name", false, &name, err) < 0)
                 return -1;
         if (name)
                 strv_push(ret, name);
@@ -134,7 +140,8 @@ static int parse_rule(const json_t *o, const struct jpath *path, uint64_t mask, 
         _cleanup_free_ char *action = NULL;
         _cleanup_strv_ char **calls = NULL;
         uint32_t number = UINT32_MAX;
-        if (filter_parse(o, path, "includes", &includes, err) < 0 || filter_parse(o, path, "excludes", &excludes, err) < 0 ||
+        if (filter_parse(o, path, "includes", &includes, err) < 0 ||
+            filter_parse(o, path, "excludes", &excludes, err) < 0 ||
             json_get_string(o, path, "action", true, &action, err) < 0 ||
             json_get_u32(o, path, "errnoRet", false, &number, err) < 0 || parse_names(o, path, &calls, err) < 0)
                 return -1;
@@ -153,8 +160,7 @@ static int parse_arch_map(const json_t *root, const struct jpath *path, struct o
         if (json_get_array(root, path, "archMap", false, &list, err) < 0)
                 return -1;
         struct jpath map = jpath_key(path, "archMap");
-        json_array_foreach(list, i, item)
-        {
+        json_array_foreach (list, i, item) {
                 struct jpath p = jpath_index(&map, i);
                 _cleanup_free_ char *name = NULL;
                 _cleanup_strv_ char **subs = NULL;
@@ -169,15 +175,15 @@ static int parse_arch_map(const json_t *root, const struct jpath *path, struct o
         return 0;
 }
 
-static int parse_rules(const json_t *root, const struct jpath *path, uint64_t mask, struct oci_seccomp *s, struct err *err)
+static int parse_rules(const json_t *root, const struct jpath *path, uint64_t mask, struct oci_seccomp *s,
+                       struct err *err)
 {
         json_t *list = NULL, *item;
         size_t i;
         if (json_get_array(root, path, "syscalls", false, &list, err) < 0)
                 return -1;
         struct jpath rules = jpath_key(path, "syscalls");
-        json_array_foreach(list, i, item)
-        {
+        json_array_foreach (list, i, item) {
                 struct jpath p = jpath_index(&rules, i);
                 if (parse_rule(item, &p, mask, s, err) < 0)
                         return -1;
@@ -185,7 +191,8 @@ static int parse_rules(const json_t *root, const struct jpath *path, uint64_t ma
         return 0;
 }
 
-int seccomp_parse_docker(const char *text, size_t len, uint64_t capability_mask, struct oci_seccomp **ret, struct err *err)
+int seccomp_parse_docker(const char *text, size_t len, uint64_t capability_mask, struct oci_seccomp **ret,
+                         struct err *err)
 {
         _cleanup_json_ json_t *root = json_parse(text, len, PROFILE_MAX, "seccomp profile", err);
         if (!root)

@@ -10,7 +10,8 @@ int seccomp_hand_over(const struct oci_seccomp *profile, int listener_fd, pid_t 
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         if (!profile || str_empty(profile->listener_path) || strlen(profile->listener_path) >= sizeof(address.sun_path))
-                return err_set(err, ERR_INVALID, "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs the path of a socket");
+                return err_set(err, ERR_INVALID,
+                               "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs the path of a socket");
         memcpy(address.sun_path, profile->listener_path, strlen(profile->listener_path) + 1);
         _cleanup_close_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (sock < 0 || connect(sock, (const struct sockaddr *)&address, sizeof(address)) < 0)

@@ -11,9 +11,9 @@
 #include <linux/seccomp.h>
 #include "runtime/seccomp-internal.h"
 
-#define NUMBERS 1024u                  /* of one table; real ones end below 500 */
+#define NUMBERS 1024u /* of one table; real ones end below 500 */
 #define X32_BIT 0x40000000u
-#define ASK_REST 0xffffffffu           /* no SECCOMP_RET value */
+#define ASK_REST 0xffffffffu /* no SECCOMP_RET value */
 #define STEPS_MAX 10000
 #define CODE_MAX 4096u
 #define CONDITIONAL_MAX 255u
@@ -31,14 +31,28 @@ static uint32_t emulate(const struct seccomp_filter *f, uint32_t arch, uint32_t 
                                 return ASK_REST;
                         a = i->k == offsetof(struct seccomp_data, nr) ? number : arch;
                         continue;
-                case BPF_RET | BPF_K: return i->k;
-                case BPF_JMP | BPF_JA: pc += i->k; continue;
-                case BPF_JMP | BPF_JEQ | BPF_K: yes = a == i->k; break;
-                case BPF_JMP | BPF_JGE | BPF_K: yes = a >= i->k; break;
-                case BPF_JMP | BPF_JGT | BPF_K: yes = a > i->k; break;
-                case BPF_JMP | BPF_JSET | BPF_K: yes = (a & i->k) != 0; break;
-                case BPF_ALU | BPF_AND | BPF_K: a &= i->k; continue;
-                default: return ASK_REST;
+                case BPF_RET | BPF_K:
+                        return i->k;
+                case BPF_JMP | BPF_JA:
+                        pc += i->k;
+                        continue;
+                case BPF_JMP | BPF_JEQ | BPF_K:
+                        yes = a == i->k;
+                        break;
+                case BPF_JMP | BPF_JGE | BPF_K:
+                        yes = a >= i->k;
+                        break;
+                case BPF_JMP | BPF_JGT | BPF_K:
+                        yes = a > i->k;
+                        break;
+                case BPF_JMP | BPF_JSET | BPF_K:
+                        yes = (a & i->k) != 0;
+                        break;
+                case BPF_ALU | BPF_AND | BPF_K:
+                        a &= i->k;
+                        continue;
+                default:
+                        return ASK_REST;
                 }
                 pc += yes ? i->jt : i->jf;
         }
@@ -50,8 +64,13 @@ bool seccomp_tree_asks(const struct seccomp_filter *full, uint32_t arch, uint32_
         return emulate(full, arch, number) == ASK_REST;
 }
 
-struct range { uint32_t first, action; };      /* up to the next one's first */
-struct ranges { struct range list[2 * NUMBERS + 4]; size_t count; };
+struct range {
+        uint32_t first, action;
+}; /* up to the next one's first */
+struct ranges {
+        struct range list[2 * NUMBERS + 4];
+        size_t count;
+};
 
 static void ranges_add(struct ranges *r, uint32_t first, uint32_t action)
 {
@@ -104,7 +123,8 @@ static uint32_t emit_tree(struct sock_filter *code, uint32_t at, uint32_t end, c
 /* Per architecture: compare, jump over, load the number, tree. */
 #define BLOCK_HEAD 3u
 
-static uint32_t total_size(const struct seccomp_filter *full, const uint32_t *arches, size_t count, struct ranges *scratch)
+static uint32_t total_size(const struct seccomp_filter *full, const uint32_t *arches, size_t count,
+                           struct ranges *scratch)
 {
         uint32_t size = 1;
         for (size_t i = 0; i < count; i++) {
@@ -114,8 +134,8 @@ static uint32_t total_size(const struct seccomp_filter *full, const uint32_t *ar
         return size;
 }
 
-bool seccomp_tree_build(const struct seccomp_filter *full, const struct seccomp_filter *rest, const uint32_t *arches, size_t arch_count,
-                        struct seccomp_filter *ret)
+bool seccomp_tree_build(const struct seccomp_filter *full, const struct seccomp_filter *rest, const uint32_t *arches,
+                        size_t arch_count, struct seccomp_filter *ret)
 {
         _cleanup_free_ struct ranges *r = xcalloc(1, sizeof(*r));
         uint32_t end = total_size(full, arches, arch_count, r), at = 0;

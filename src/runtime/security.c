@@ -19,7 +19,8 @@ static const struct default_mount {
         { "/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,relatime" },
 };
 
-void spec_add_default_mounts(struct oci_spec *spec, bool privileged, uint64_t shm_size, bool host_ipc, bool private_cgroupns)
+void spec_add_default_mounts(struct oci_spec *spec, bool privileged, uint64_t shm_size, bool host_ipc,
+                             bool private_cgroupns)
 {
         for (size_t i = 0; i < ELEMENTS(default_mounts); i++) {
                 const struct default_mount *m = &default_mounts[i];
@@ -40,10 +41,21 @@ void spec_add_default_mounts(struct oci_spec *spec, bool privileged, uint64_t sh
 }
 
 static const char *const masked_paths[] = {
-        "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug",
-        "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
+        "/proc/acpi",
+        "/proc/asound",
+        "/proc/interrupts",
+        "/proc/kcore",
+        "/proc/keys",
+        "/proc/latency_stats",
+        "/proc/sched_debug",
+        "/proc/scsi",
+        "/proc/timer_list",
+        "/proc/timer_stats",
+        "/sys/devices/virtual/powercap",
+        "/sys/firmware",
 };
-static const char *const readonly_paths[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" };
+static const char *const readonly_paths[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+                                              "/proc/sysrq-trigger" };
 
 #define THROTTLE "/sys/devices/system/cpu/cpu%d/thermal_throttle"
 
@@ -68,16 +80,19 @@ void spec_add_default_paths(struct oci_spec *spec)
 }
 
 /* docker's rules: any node may be made, few may be opened. */
-static const struct { char type; int64_t major, minor; const char *access; } device_rules[] = {
-        { 'c', -1, -1, "m" },  { 'b', -1, -1, "m" },
-        { 'c', 1, 3, "rwm" },  /* null */
-        { 'c', 1, 5, "rwm" },  /* zero */
-        { 'c', 1, 7, "rwm" },  /* full */
-        { 'c', 1, 8, "rwm" },  /* random */
-        { 'c', 1, 9, "rwm" },  /* urandom */
-        { 'c', 5, 0, "rwm" },  /* tty */
-        { 'c', 5, 1, "rwm" },  /* console */
-        { 'c', 5, 2, "rwm" },  /* ptmx */
+static const struct {
+        char type;
+        int64_t major, minor;
+        const char *access;
+} device_rules[] = {
+        { 'c', -1, -1, "m" },    { 'b', -1, -1, "m" }, { 'c', 1, 3, "rwm" }, /* null */
+        { 'c', 1, 5, "rwm" }, /* zero */
+        { 'c', 1, 7, "rwm" }, /* full */
+        { 'c', 1, 8, "rwm" }, /* random */
+        { 'c', 1, 9, "rwm" }, /* urandom */
+        { 'c', 5, 0, "rwm" }, /* tty */
+        { 'c', 5, 1, "rwm" }, /* console */
+        { 'c', 5, 2, "rwm" }, /* ptmx */
         { 'c', 136, -1, "rwm" }, /* pts */
 };
 
@@ -90,7 +105,8 @@ void spec_add_default_devices(struct oci_spec *spec)
 }
 
 /* What the container gets of its own and must not find from the host. */
-static const char *const own_devices[] = { "pts", "shm", "mqueue", "fd", "console", "ptmx", ".lxc", ".lxd-mounts", ".udev" };
+static const char *const own_devices[] = { "pts",  "shm",  "mqueue",      "fd",   "console",
+                                           "ptmx", ".lxc", ".lxd-mounts", ".udev" };
 
 static bool is_own_device(const char *name)
 {
@@ -102,7 +118,8 @@ static bool is_own_device(const char *name)
 
 static int add_devices_below(struct oci_spec *spec, int dir_fd, const char *path, int depth, struct err *err);
 
-static int add_device_entry(struct oci_spec *spec, int dir_fd, const char *dir, const char *name, int depth, struct err *err)
+static int add_device_entry(struct oci_spec *spec, int dir_fd, const char *dir, const char *name, int depth,
+                            struct err *err)
 {
         struct stat st;
         if (str_eq(name, ".") || str_eq(name, "..") || (depth == 0 && is_own_device(name)))

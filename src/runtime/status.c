@@ -13,7 +13,10 @@ static const struct field {
         enum field_kind kind;
         size_t offset;
 } fields[] = {
-#define F(name, kind, member) { name, kind, offsetof(struct container_status, member) }
+#define F(name, kind, member)                                                                                          \
+        {                                                                                                              \
+                name, kind, offsetof(struct container_status, member)                                                  \
+        }
         F("state", FIELD_STATE, state),
         F("pid", FIELD_I32, pid),
         F("start_ticks", FIELD_U64, start_ticks),
@@ -61,13 +64,27 @@ static void out_field(struct out *o, const struct field *f, const void *member)
 {
         char number[32] = "";
         switch (f->kind) {
-        case FIELD_STATE: out_quoted(o, container_state_name(*(const enum container_state *)member), SIZE_MAX); return;
-        case FIELD_TEXT: out_quoted(o, member, sizeof(((struct container_status *)0)->error)); return;
-        case FIELD_BOOL: out_text(o, *(const bool *)member ? "true" : "false"); return;
-        case FIELD_I32: snprintf(number, sizeof(number), "%" PRId32, *(const int32_t *)member); break;
-        case FIELD_U32: snprintf(number, sizeof(number), "%" PRIu32, *(const uint32_t *)member); break;
-        case FIELD_I64: snprintf(number, sizeof(number), "%" PRId64, *(const int64_t *)member); break;
-        case FIELD_U64: snprintf(number, sizeof(number), "%" PRIu64, *(const uint64_t *)member); break;
+        case FIELD_STATE:
+                out_quoted(o, container_state_name(*(const enum container_state *)member), SIZE_MAX);
+                return;
+        case FIELD_TEXT:
+                out_quoted(o, member, sizeof(((struct container_status *)0)->error));
+                return;
+        case FIELD_BOOL:
+                out_text(o, *(const bool *)member ? "true" : "false");
+                return;
+        case FIELD_I32:
+                snprintf(number, sizeof(number), "%" PRId32, *(const int32_t *)member);
+                break;
+        case FIELD_U32:
+                snprintf(number, sizeof(number), "%" PRIu32, *(const uint32_t *)member);
+                break;
+        case FIELD_I64:
+                snprintf(number, sizeof(number), "%" PRId64, *(const int64_t *)member);
+                break;
+        case FIELD_U64:
+                snprintf(number, sizeof(number), "%" PRIu64, *(const uint64_t *)member);
+                break;
         }
         out_text(o, number);
 }
@@ -168,14 +185,23 @@ static bool take_number(const char **p, enum field_kind kind, void *member)
         if (kind == FIELD_U64 || kind == FIELD_U32) {
                 if (parse_u64(digits, &positive, &unused) < 0 || (kind == FIELD_U32 && positive > UINT32_MAX))
                         return false;
-        } else if (parse_i64(digits, &value, &unused) < 0 || (kind == FIELD_I32 && (value > INT32_MAX || value < INT32_MIN))) {
+        } else if (parse_i64(digits, &value, &unused) < 0 ||
+                   (kind == FIELD_I32 && (value > INT32_MAX || value < INT32_MIN))) {
                 return false;
         }
         switch (kind) {
-        case FIELD_U64: *(uint64_t *)member = positive; break;
-        case FIELD_U32: *(uint32_t *)member = (uint32_t)positive; break;
-        case FIELD_I32: *(int32_t *)member = (int32_t)value; break;
-        default: *(int64_t *)member = value; break;
+        case FIELD_U64:
+                *(uint64_t *)member = positive;
+                break;
+        case FIELD_U32:
+                *(uint32_t *)member = (uint32_t)positive;
+                break;
+        case FIELD_I32:
+                *(int32_t *)member = (int32_t)value;
+                break;
+        default:
+                *(int64_t *)member = value;
+                break;
         }
         return true;
 }
@@ -183,10 +209,14 @@ static bool take_number(const char **p, enum field_kind kind, void *member)
 static bool take_field(const char **p, const struct field *f, void *member)
 {
         switch (f->kind) {
-        case FIELD_STATE: return take_state(p, member);
-        case FIELD_TEXT: return take_quoted(p, member, sizeof(((struct container_status *)0)->error));
-        case FIELD_BOOL: return take_bool(p, member);
-        default: return take_number(p, f->kind, member);
+        case FIELD_STATE:
+                return take_state(p, member);
+        case FIELD_TEXT:
+                return take_quoted(p, member, sizeof(((struct container_status *)0)->error));
+        case FIELD_BOOL:
+                return take_bool(p, member);
+        default:
+                return take_number(p, f->kind, member);
         }
 }
 

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "runtime/container.h"
 
-#define DATABASE_MAX ((size_t)8 << 20)  /* /etc/passwd of an image is not ours: bounded */
+#define DATABASE_MAX ((size_t)8 << 20) /* /etc/passwd of an image is not ours: bounded */
 #define GROUPS_MAX 4096
 
 struct groups {
@@ -14,7 +14,10 @@ struct groups {
         size_t count;
 };
 
-static void groups_done(struct groups *g) { free(g->list); }
+static void groups_done(struct groups *g)
+{
+        free(g->list);
+}
 
 static void groups_add(struct groups *g, uint32_t gid)
 {
@@ -78,7 +81,7 @@ static bool to_id(const char *s, uint32_t *ret)
 
 struct account {
         bool found;
-        char *name, *home;             /* inside the database's buffer */
+        char *name, *home; /* inside the database's buffer */
         uint32_t uid, gid;
 };
 
@@ -109,7 +112,8 @@ static bool is_member(char *members, const char *name)
 }
 
 /* Looks up the named group, and collects the groups the user is a member of. */
-static bool scan_groups(struct buf *database, const char *group, const char *member, uint32_t *ret_gid, struct groups *g)
+static bool scan_groups(struct buf *database, const char *group, const char *member, uint32_t *ret_gid,
+                        struct groups *g)
 {
         char *text = database->data, *f[4];
         size_t n;
@@ -130,7 +134,8 @@ static bool scan_groups(struct buf *database, const char *group, const char *mem
         return found;
 }
 
-static int resolve_group(struct buf *database, const char *group, const struct account *a, uint32_t *gid, struct groups *g, struct err *err)
+static int resolve_group(struct buf *database, const char *group, const struct account *a, uint32_t *gid,
+                         struct groups *g, struct err *err)
 {
         if (scan_groups(database, group, a->name, gid, g) || !group || to_id(group, gid))
                 return 0;
@@ -150,7 +155,8 @@ int runtime_user_resolve(int root_fd, const char *user, uint32_t *ret_uid, uint3
                 group = *group ? group : NULL;
         }
         const char *who = *name ? name : "0";
-        if (read_database(root_fd, "/etc/passwd", &passwd, err) < 0 || read_database(root_fd, "/etc/group", &database, err) < 0)
+        if (read_database(root_fd, "/etc/passwd", &passwd, err) < 0 ||
+            read_database(root_fd, "/etc/group", &database, err) < 0)
                 return -1;
         find_account(&passwd, who, &a);
         if (!a.found && !to_id(who, &a.uid))

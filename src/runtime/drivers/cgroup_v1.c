@@ -36,7 +36,10 @@ static const char *v1_procs(void)
         return cgroup_layout()->list[0].path;
 }
 
-static bool v1_exists(const char *path) { return cgroup_has(v1_procs(), path, ""); }
+static bool v1_exists(const char *path)
+{
+        return cgroup_has(v1_procs(), path, "");
+}
 
 /* A new cpuset is empty and takes nobody in: each level is given what its parent has. */
 static int fill_cpuset(const char *top, const char *path, struct err *err)
@@ -46,13 +49,15 @@ static int fill_cpuset(const char *top, const char *path, struct err *err)
                 _cleanup_free_ char *level = slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup(path);
                 _cleanup_free_ char *parent = xstrndup(level, (size_t)(strrchr(level, '/') - level));
                 for (size_t i = 0; i < ELEMENTS(files); i++) {
-                        _cleanup_free_ char *mine = cgroup_file(top, level, files[i]), *theirs = cgroup_file(top, parent, files[i]);
+                        _cleanup_free_ char *mine = cgroup_file(top, level, files[i]),
+                                            *theirs = cgroup_file(top, parent, files[i]);
                         _cleanup_free_ char *have = NULL, *give = NULL;
                         if (file_line_at(AT_FDCWD, mine, &have, err) < 0)
                                 return -1;
                         if (*have)
                                 continue;
-                        if (file_line_at(AT_FDCWD, theirs, &give, err) < 0 || cgroup_write(top, level, files[i], give, err) < 0)
+                        if (file_line_at(AT_FDCWD, theirs, &give, err) < 0 ||
+                            cgroup_write(top, level, files[i], give, err) < 0)
                                 return -1;
                 }
                 if (!slash)
@@ -139,8 +144,10 @@ static void set_memory(struct target *t, const struct oci_resources *r, bool upd
         set_i64(t, "memory", limit, r->has_memory_limit && r->memory_limit != 0, r->memory_limit);
         if (!swap_first && (!top || cgroup_has(top, t->path, swap)))
                 set_i64(t, "memory", swap, r->has_memory_swap && r->memory_swap != 0, r->memory_swap);
-        set_i64(t, "memory", "memory.soft_limit_in_bytes", r->has_memory_reservation && r->memory_reservation != 0, r->memory_reservation);
-        set_i64(t, "memory", "memory.kmem.tcp.limit_in_bytes", r->has_memory_kernel_tcp && r->memory_kernel_tcp != 0, r->memory_kernel_tcp);
+        set_i64(t, "memory", "memory.soft_limit_in_bytes", r->has_memory_reservation && r->memory_reservation != 0,
+                r->memory_reservation);
+        set_i64(t, "memory", "memory.kmem.tcp.limit_in_bytes", r->has_memory_kernel_tcp && r->memory_kernel_tcp != 0,
+                r->memory_kernel_tcp);
         set_u64(t, "memory", "memory.swappiness", r->has_swappiness && r->swappiness <= 100, r->swappiness);
         set_u64(t, "memory", "memory.oom_control", r->has_disable_oom_killer && r->disable_oom_killer, 1);
 }
@@ -171,7 +178,8 @@ static void set_throttles(struct target *t, const char *file, const struct oci_t
 {
         char text[80];
         for (size_t i = 0; i < count; i++) {
-                snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %" PRIu64, list[i].major, list[i].minor, list[i].rate);
+                snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %" PRIu64, list[i].major, list[i].minor,
+                         list[i].rate);
                 set_text(t, "blkio", file, text);
         }
 }
@@ -181,8 +189,10 @@ static void set_block(struct target *t, const struct oci_resources *r)
         const char *top = top_of("blkio");
         bool bfq = top && cgroup_has(top, t->path, "blkio.bfq.weight");
         char text[80];
-        set_u64(t, "blkio", bfq ? "blkio.bfq.weight" : "blkio.weight", r->has_blkio_weight && r->blkio_weight, r->blkio_weight);
-        set_u64(t, "blkio", "blkio.leaf_weight", r->has_blkio_leaf_weight && r->blkio_leaf_weight, r->blkio_leaf_weight);
+        set_u64(t, "blkio", bfq ? "blkio.bfq.weight" : "blkio.weight", r->has_blkio_weight && r->blkio_weight,
+                r->blkio_weight);
+        set_u64(t, "blkio", "blkio.leaf_weight", r->has_blkio_leaf_weight && r->blkio_leaf_weight,
+                r->blkio_leaf_weight);
         for (size_t i = 0; i < r->weight_device_count; i++) {
                 const struct oci_weight_device *d = &r->weight_devices[i];
                 snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %u", d->major, d->minor, d->weight);
@@ -245,8 +255,10 @@ static int set_devices(const char *path, const struct oci_resources *r, struct e
         const char *top = top_of("devices");
         if (!top || !r->device_count)
                 return 0;
-        _cleanup_free_ char *allow_path = cgroup_file(top, path, "devices.allow"), *deny_path = cgroup_file(top, path, "devices.deny");
-        _cleanup_close_ int allow = open(allow_path, O_WRONLY | O_CLOEXEC), deny = open(deny_path, O_WRONLY | O_CLOEXEC);
+        _cleanup_free_ char *allow_path = cgroup_file(top, path, "devices.allow"),
+                            *deny_path = cgroup_file(top, path, "devices.deny");
+        _cleanup_close_ int allow = open(allow_path, O_WRONLY | O_CLOEXEC),
+                            deny = open(deny_path, O_WRONLY | O_CLOEXEC);
         if (allow < 0 || deny < 0)
                 return err_sys(err, "device rules");
         for (size_t i = 0; i < r->device_count; i++) {
@@ -375,12 +387,22 @@ static void v1_stats(const char *path, struct cgroup_stats *s)
                 s->pids_limit = cgroup_read_u64(top, path, "pids.max", UINT64_MAX);
         }
         if ((top = top_of("blkio"))) {
-                sum_block(top, path, "blkio.throttle.io_service_bytes_recursive", &s->io_read_bytes, &s->io_write_bytes);
+                sum_block(top, path, "blkio.throttle.io_service_bytes_recursive", &s->io_read_bytes,
+                          &s->io_write_bytes);
                 sum_block(top, path, "blkio.throttle.io_serviced_recursive", &s->io_read_ops, &s->io_write_ops);
         }
 }
 
 const struct cgroup_driver cgroup_v1 = {
-        .create = v1_create, .exists = v1_exists, .join = v1_join,           .join_self = v1_join_self, .apply = v1_apply, .freeze = v1_freeze, .frozen = v1_frozen,
-        .remove = v1_remove, .stats = v1_stats,   .oom_kills = v1_oom_kills, .procs = v1_procs,
+        .create = v1_create,
+        .exists = v1_exists,
+        .join = v1_join,
+        .join_self = v1_join_self,
+        .apply = v1_apply,
+        .freeze = v1_freeze,
+        .frozen = v1_frozen,
+        .remove = v1_remove,
+        .oom_kills = v1_oom_kills,
+        .stats = v1_stats,
+        .procs = v1_procs,
 };

@@ -12,8 +12,14 @@
 
 #define FREEZE_MS 10000
 
-static const char *v2_procs(void) { return cgroup_layout()->unified; }
-static bool v2_exists(const char *path) { return cgroup_has(v2_procs(), path, ""); }
+static const char *v2_procs(void)
+{
+        return cgroup_layout()->unified;
+}
+static bool v2_exists(const char *path)
+{
+        return cgroup_has(v2_procs(), path, "");
+}
 
 /* ---- making ---- */
 
@@ -23,13 +29,14 @@ static void hand_down(const char *level)
 {
         const char *top = v2_procs();
         struct err unused = ERR_INIT;
-        _cleanup_free_ char *have_file = cgroup_file(top, level, "cgroup.controllers"), *down_file = cgroup_file(top, level, "cgroup.subtree_control");
+        _cleanup_free_ char *have_file = cgroup_file(top, level, "cgroup.controllers"),
+                            *down_file = cgroup_file(top, level, "cgroup.subtree_control");
         _cleanup_free_ char *have = NULL, *down = NULL;
-        if (file_line_at(AT_FDCWD, have_file, &have, &unused) < 0 || file_line_at(AT_FDCWD, down_file, &down, &unused) < 0)
+        if (file_line_at(AT_FDCWD, have_file, &have, &unused) < 0 ||
+            file_line_at(AT_FDCWD, down_file, &down, &unused) < 0)
                 return;
         _cleanup_strv_ char **controllers = strv_split(have, " ", false), **given = strv_split(down, " ", false);
-        STRV_FOREACH(c, controllers)
-        {
+        STRV_FOREACH (c, controllers) {
                 if (strv_has(given, *c))
                         continue;
                 /* One by one: a controller that cannot be handed down must not keep the others back. */
@@ -128,13 +135,15 @@ static void set_cpu(struct target *t, const struct oci_resources *r)
         /* 2..262144 shares to 1..10000 */
         if (r->has_cpu_shares && r->cpu_shares) {
                 uint64_t shares = r->cpu_shares < 2 ? 2 : r->cpu_shares > 262144 ? 262144 : r->cpu_shares;
-                set_number(t, "cpu.weight", !(r->has_cpu_idle && r->cpu_idle), (int64_t)(1 + (shares - 2) * 9999 / 262142));
+                set_number(t, "cpu.weight", !(r->has_cpu_idle && r->cpu_idle),
+                           (int64_t)(1 + (shares - 2) * 9999 / 262142));
         }
         set_number(t, "cpu.idle", r->has_cpu_idle, r->cpu_idle);
         if ((r->has_cpu_quota && r->cpu_quota) || (r->has_cpu_period && r->cpu_period)) {
                 if (r->has_cpu_quota && r->cpu_quota > 0)
                         snprintf(quota, sizeof(quota), "%" PRId64, r->cpu_quota);
-                snprintf(text, sizeof(text), "%s %" PRIu64, quota, r->has_cpu_period && r->cpu_period ? r->cpu_period : 100000);
+                snprintf(text, sizeof(text), "%s %" PRIu64, quota,
+                         r->has_cpu_period && r->cpu_period ? r->cpu_period : 100000);
                 set_text(t, "cpu.max", text);
         }
         set_number(t, "cpu.max.burst", r->has_cpu_burst, (int64_t)r->cpu_burst);
@@ -144,7 +153,8 @@ static void set_throttles(struct target *t, const char *key, const struct oci_th
 {
         char text[96];
         for (size_t i = 0; i < count; i++) {
-                snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %s=%" PRIu64, list[i].major, list[i].minor, key, list[i].rate);
+                snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %s=%" PRIu64, list[i].major, list[i].minor, key,
+                         list[i].rate);
                 set_text(t, "io.max", text);
         }
 }
@@ -159,8 +169,8 @@ static void set_io(struct target *t, const struct oci_resources *r)
                 set_number(t, bfq ? "io.bfq.weight" : "io.weight", true, bfq ? weight : 1 + (weight - 10) * 9999 / 990);
         }
         for (size_t i = 0; i < r->weight_device_count; i++) {
-                snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %u", r->weight_devices[i].major, r->weight_devices[i].minor,
-                         r->weight_devices[i].weight);
+                snprintf(text, sizeof(text), "%" PRId64 ":%" PRId64 " %u", r->weight_devices[i].major,
+                         r->weight_devices[i].minor, r->weight_devices[i].weight);
                 set_text(t, "io.bfq.weight", text);
         }
         set_throttles(t, "rbps", r->read_bps, r->read_bps_count);
@@ -196,10 +206,10 @@ static void set_others(struct target *t, const struct oci_resources *r)
 /* "memory.high=1000": files of v2 as they are. */
 static void set_unified(struct target *t, char *const *entries)
 {
-        STRV_FOREACH(entry, entries)
-        {
+        STRV_FOREACH (entry, entries) {
                 const char *equals = strchr(*entry, '=');
-                if (!equals || equals == *entry || memchr(*entry, '/', (size_t)(equals - *entry)) || !memchr(*entry, '.', (size_t)(equals - *entry))) {
+                if (!equals || equals == *entry || memchr(*entry, '/', (size_t)(equals - *entry)) ||
+                    !memchr(*entry, '.', (size_t)(equals - *entry))) {
                         t->failed = err_set(t->err, ERR_INVALID, "linux.resources.unified: \"%s\"", *entry) < 0;
                         return;
                 }
@@ -215,8 +225,8 @@ static bool in_user_namespace(void)
         _cleanup_free_ char *line = NULL;
         struct err unused = ERR_INIT;
         unsigned a, b, c;
-        return file_line_at(AT_FDCWD, "/proc/self/uid_map", &line, &unused) == 0 && sscanf(line, "%u %u %u", &a, &b, &c) == 3 &&
-               (a || b || c != UINT32_MAX);
+        return file_line_at(AT_FDCWD, "/proc/self/uid_map", &line, &unused) == 0 &&
+               sscanf(line, "%u %u %u", &a, &b, &c) == 3 && (a || b || c != UINT32_MAX);
 }
 
 static int set_devices(const char *path, const struct oci_resources *r, struct err *err)
@@ -250,7 +260,10 @@ static int v2_apply(const char *path, const struct oci_resources *r, bool update
 
 /* ---- freezer ---- */
 
-static bool v2_frozen(const char *path) { return cgroup_read_u64(v2_procs(), path, "cgroup.freeze", 0) == 1; }
+static bool v2_frozen(const char *path)
+{
+        return cgroup_read_u64(v2_procs(), path, "cgroup.freeze", 0) == 1;
+}
 
 /* cgroup.events tells by POLLPRI when the state has been reached. */
 static int v2_freeze(const char *path, bool frozen, struct err *err)
@@ -277,8 +290,14 @@ static int v2_freeze(const char *path, bool frozen, struct err *err)
 
 /* ---- end, numbers ---- */
 
-static int v2_remove(const char *path, struct err *err) { return cgroup_rmdir(v2_procs(), path, err); }
-static uint64_t v2_oom_kills(const char *path) { return cgroup_read_key(v2_procs(), path, "memory.events", "oom_kill", 0); }
+static int v2_remove(const char *path, struct err *err)
+{
+        return cgroup_rmdir(v2_procs(), path, err);
+}
+static uint64_t v2_oom_kills(const char *path)
+{
+        return cgroup_read_key(v2_procs(), path, "memory.events", "oom_kill", 0);
+}
 
 /* Adds up "8:0 rbytes=1 wbytes=2 rios=3 wios=4 ..." over the devices. */
 static void io_stats(const char *path, struct cgroup_stats *s)
@@ -289,7 +308,8 @@ static void io_stats(const char *path, struct cgroup_stats *s)
         while (f && fgets(line, sizeof(line), f)) {
                 uint64_t v[4];
                 const char *at = strstr(line, "rbytes=");
-                if (!at || sscanf(at, "rbytes=%" SCNu64 " wbytes=%" SCNu64 " rios=%" SCNu64 " wios=%" SCNu64, &v[0], &v[1], &v[2], &v[3]) != 4)
+                if (!at || sscanf(at, "rbytes=%" SCNu64 " wbytes=%" SCNu64 " rios=%" SCNu64 " wios=%" SCNu64, &v[0],
+                                  &v[1], &v[2], &v[3]) != 4)
                         continue;
                 s->io_read_bytes += v[0];
                 s->io_write_bytes += v[1];
@@ -317,6 +337,15 @@ static void v2_stats(const char *path, struct cgroup_stats *s)
 }
 
 const struct cgroup_driver cgroup_v2 = {
-        .create = v2_create, .exists = v2_exists, .join = v2_join,           .join_self = v2_join_self, .apply = v2_apply, .freeze = v2_freeze, .frozen = v2_frozen,
-        .remove = v2_remove, .stats = v2_stats,   .oom_kills = v2_oom_kills, .procs = v2_procs,
+        .create = v2_create,
+        .exists = v2_exists,
+        .join = v2_join,
+        .join_self = v2_join_self,
+        .apply = v2_apply,
+        .freeze = v2_freeze,
+        .frozen = v2_frozen,
+        .remove = v2_remove,
+        .oom_kills = v2_oom_kills,
+        .stats = v2_stats,
+        .procs = v2_procs,
 };

@@ -10,14 +10,20 @@
 #define PER_RULE 10
 #define OLD_MAX 64
 
-static int bpf(enum bpf_cmd cmd, union bpf_attr *attr) { return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr)); }
+static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
+{
+        return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+}
 
 struct code {
         struct bpf_insn *list;
         size_t count;
 };
 
-static void code_done(struct code *c) { free(c->list); }
+static void code_done(struct code *c)
+{
+        free(c->list);
+}
 
 static void add(struct code *c, uint8_t op, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
 {
@@ -39,7 +45,10 @@ static int access_mask(const char *access)
 {
         int mask = 0;
         for (; *access; access++)
-                mask |= *access == 'r' ? BPF_DEVCG_ACC_READ : *access == 'w' ? BPF_DEVCG_ACC_WRITE : *access == 'm' ? BPF_DEVCG_ACC_MKNOD : 0;
+                mask |= *access == 'r'   ? BPF_DEVCG_ACC_READ
+                        : *access == 'w' ? BPF_DEVCG_ACC_WRITE
+                        : *access == 'm' ? BPF_DEVCG_ACC_MKNOD
+                                         : 0;
         return mask ? mask : 7;
 }
 
@@ -87,7 +96,9 @@ static void compile(struct code *c, const struct oci_device_rule *rules, size_t 
 
 static int load(const struct code *c, struct err *err)
 {
-        union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE, .insns = (uint64_t)(uintptr_t)c->list, .insn_cnt = (uint32_t)c->count,
+        union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+                                .insns = (uint64_t)(uintptr_t)c->list,
+                                .insn_cnt = (uint32_t)c->count,
                                 .license = (uint64_t)(uintptr_t) "Apache-2.0" };
         int fd = bpf(BPF_PROG_LOAD, &attr);
         return fd < 0 ? err_sys(err, "load the device filter") : fd;
@@ -96,8 +107,10 @@ static int load(const struct code *c, struct err *err)
 /* Programs attached before, by an earlier update: they go once the new one is in place, so that no gap opens. */
 static size_t find_old(int cgroup_fd, uint32_t ids[OLD_MAX])
 {
-        union bpf_attr attr = { .query = { .target_fd = (uint32_t)cgroup_fd, .attach_type = BPF_CGROUP_DEVICE,
-                                           .prog_ids = (uint64_t)(uintptr_t)ids, .prog_cnt = OLD_MAX } };
+        union bpf_attr attr = { .query = { .target_fd = (uint32_t)cgroup_fd,
+                                           .attach_type = BPF_CGROUP_DEVICE,
+                                           .prog_ids = (uint64_t)(uintptr_t)ids,
+                                           .prog_cnt = OLD_MAX } };
         return bpf(BPF_PROG_QUERY, &attr) < 0 ? 0 : attr.query.prog_cnt;
 }
 
@@ -107,7 +120,9 @@ static void detach(int cgroup_fd, uint32_t id)
         _cleanup_close_ int fd = bpf(BPF_PROG_GET_FD_BY_ID, &get);
         if (fd < 0)
                 return;
-        union bpf_attr attr = { .target_fd = (uint32_t)cgroup_fd, .attach_bpf_fd = (uint32_t)fd, .attach_type = BPF_CGROUP_DEVICE };
+        union bpf_attr attr = { .target_fd = (uint32_t)cgroup_fd,
+                                .attach_bpf_fd = (uint32_t)fd,
+                                .attach_type = BPF_CGROUP_DEVICE };
         (void)bpf(BPF_PROG_DETACH, &attr);
 }
 
@@ -125,7 +140,9 @@ int device_filter_attach(int cgroup_fd, const struct oci_device_rule *rules, siz
         if (fd < 0)
                 return -1;
         size_t old_count = find_old(cgroup_fd, old);
-        union bpf_attr attr = { .target_fd = (uint32_t)cgroup_fd, .attach_bpf_fd = (uint32_t)fd, .attach_type = BPF_CGROUP_DEVICE,
+        union bpf_attr attr = { .target_fd = (uint32_t)cgroup_fd,
+                                .attach_bpf_fd = (uint32_t)fd,
+                                .attach_type = BPF_CGROUP_DEVICE,
                                 .attach_flags = BPF_F_ALLOW_MULTI };
         if (bpf(BPF_PROG_ATTACH, &attr) < 0)
                 return err_sys(err, "attach the device filter");

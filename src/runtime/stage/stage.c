@@ -25,7 +25,10 @@ static long call6(long n, long a, long b, long c, long d, long e, long f)
 {
         register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
         long r;
-        __asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+        __asm__ volatile("syscall"
+                         : "=a"(r)
+                         : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                         : "rcx", "r11", "memory");
         return r;
 }
 #elif defined(__aarch64__)
@@ -75,7 +78,10 @@ static size_t length(const char *s)
         return n;
 }
 
-static const char *text(uint32_t offset) { return plan.data + offset; }
+static const char *text(uint32_t offset)
+{
+        return plan.data + offset;
+}
 
 __attribute__((noreturn)) static void leave(int code)
 {
@@ -96,7 +102,10 @@ __attribute__((noreturn)) static void fail(enum stage_step step, long error)
         leave(1);
 }
 
-static long control(long option, long a, long b) { return call6(__NR_prctl, option, a, b, 0, 0, 0); }
+static long control(long option, long a, long b)
+{
+        return call6(__NR_prctl, option, a, b, 0, 0, 0);
+}
 
 static long change_directory(void)
 {
@@ -177,16 +186,26 @@ static void final_caps(void)
 static long send_fd(int sock, uint32_t type, int fd)
 {
         struct sync_message m = { .type = type };
-        struct { uint64_t base, len; } iov = { (uint64_t)(uintptr_t)&m, SYNC_SHORT };
-        struct { uint64_t len; int32_t level, kind, fd, pad; } control_data = { 20, 1 /* SOL_SOCKET */, 1 /* SCM_RIGHTS */, fd, 0 };
-        struct { uint64_t name; uint32_t name_len, pad; uint64_t iov, iov_len, control, control_len; int32_t flags, pad2; } h = {
-                0, 0, 0, (uint64_t)(uintptr_t)&iov, 1, (uint64_t)(uintptr_t)&control_data, sizeof(control_data), 0, 0 };
+        struct {
+                uint64_t base, len;
+        } iov = { (uint64_t)(uintptr_t)&m, SYNC_SHORT };
+        struct {
+                uint64_t len;
+                int32_t level, kind, fd, pad;
+        } control_data = { 20, 1 /* SOL_SOCKET */, 1 /* SCM_RIGHTS */, fd, 0 };
+        struct {
+                uint64_t name;
+                uint32_t name_len, pad;
+                uint64_t iov, iov_len, control, control_len;
+                int32_t flags, pad2;
+        } h = { 0, 0, 0, (uint64_t)(uintptr_t)&iov, 1, (uint64_t)(uintptr_t)&control_data, sizeof(control_data), 0, 0 };
         return CALL(__NR_sendmsg, sock, &h, 0, 0);
 }
 
 static void install_filter(void)
 {
-        struct sock_fprog program = { (unsigned short)plan.filter_count, (struct sock_filter *)(uintptr_t)text(plan.filter) };
+        struct sock_fprog program = { (unsigned short)plan.filter_count,
+                                      (struct sock_filter *)(uintptr_t)text(plan.filter) };
         long flags = plan.filter_flags;
         if (!plan.filter_count)
                 return;
@@ -245,7 +264,12 @@ static void wait_start(void)
 
 static void reset_signals(void)
 {
-        struct { void *handler; unsigned long flags; void *restorer; uint64_t mask; } action = { 0, 0, 0, 0 };
+        struct {
+                void *handler;
+                unsigned long flags;
+                void *restorer;
+                uint64_t mask;
+        } action = { 0, 0, 0, 0 };
         uint64_t none = 0;
         for (int signo = 1; signo <= 64; signo++)
                 CALL(__NR_rt_sigaction, signo, &action, 0, 8);

@@ -21,9 +21,14 @@ static void must(int r, struct err *err)
 
 static void make_root(void)
 {
-        static const char *const dirs[] = { "root", "root/bin", "root/proc", "root/sys", "root/dev", "root/tmp", "root/etc", "root/sbin", "root/home" };
-        static const char *const applets[] = { "sh", "cat", "echo", "id", "ls", "mount", "sleep", "stat", "true", "false", "hostname", "mknod", "touch",
-                "readlink", "grep", "test", "kill", "ulimit", "tty", "stty", "umask", "mkdir", "rm", "wc", "head", "dd", "env", "pwd", "ps", "sync", "chmod", "ln", "unshare", "rmdir", "umount", "cut", "tr", "date", "uname", "nproc" };
+        static const char *const dirs[] = { "root",     "root/bin", "root/proc", "root/sys", "root/dev",
+                                            "root/tmp", "root/etc", "root/sbin", "root/home" };
+        static const char *const applets[] = { "sh",    "cat",  "echo",  "id",       "ls",      "mount", "sleep",
+                                               "stat",  "true", "false", "hostname", "mknod",   "touch", "readlink",
+                                               "grep",  "test", "kill",  "ulimit",   "tty",     "stty",  "umask",
+                                               "mkdir", "rm",   "wc",    "head",     "dd",      "env",   "pwd",
+                                               "ps",    "sync", "chmod", "ln",       "unshare", "rmdir", "umount",
+                                               "cut",   "tr",   "date",  "uname",    "nproc" };
         char path[256];
         for (size_t i = 0; i < ELEMENTS(dirs); i++) {
                 snprintf(path, sizeof(path), "%s/%s", harness_dir, dirs[i]);
@@ -109,7 +114,8 @@ void box_init(struct box *b, const char *command)
         spec_add_default_paths(&b->spec);
         spec_add_default_devices(&b->spec);
         b->spec.seccomp = seccomp_default(mask);
-        static const enum oci_namespace_kind kinds[] = { OCI_NS_PID, OCI_NS_NETWORK, OCI_NS_MOUNT, OCI_NS_IPC, OCI_NS_UTS };
+        static const enum oci_namespace_kind kinds[] = { OCI_NS_PID, OCI_NS_NETWORK, OCI_NS_MOUNT, OCI_NS_IPC,
+                                                         OCI_NS_UTS };
         for (size_t i = 0; i < ELEMENTS(kinds); i++)
                 b->spec.namespaces[kinds[i]].wanted = true;
         b->spec.cgroups_path = xasprintf("/tare-test/%s", b->id);
@@ -192,8 +198,12 @@ int box_exec(struct box *b, struct running *r, const char *command, char *text, 
         struct oci_process p = b->spec.process;
         char *args[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
         p.args = args;
-        struct runtime_exec request = { .pid = r->c.pid, .start_time = r->c.start_time, .process = &p, .seccomp = b->spec.seccomp,
-                                        .seccomp_cache = b->request.seccomp_cache, .cgroups_path = b->spec.cgroups_path,
+        struct runtime_exec request = { .pid = r->c.pid,
+                                        .start_time = r->c.start_time,
+                                        .process = &p,
+                                        .seccomp = b->spec.seccomp,
+                                        .seccomp_cache = b->request.seccomp_cache,
+                                        .cgroups_path = b->spec.cgroups_path,
                                         .stdio = { -1, ends[1], ends[1] } };
         struct runtime_exec_result result = { 0 };
         int done = runtime_exec(&request, &result, err);

@@ -62,18 +62,28 @@ static void status_is_read_as_written(void **state)
         char path[32];
         _cleanup_close_ int fd = temporary_dir(path);
         struct err err = ERR_INIT;
-        struct container_status out = { 0 }, in = { .state = STATE_DEAD, .pid = 7, .start_ticks = UINT64_MAX, .started = -1,
-                .finished = INT64_MAX, .exit_code = -137, .oom_killed = true, .restarts = UINT32_MAX, .monitor = 9,
-                .monitor_ticks = 1, .error = "a \"quoted\" \\ line\nwith \x01 and \xc3\xa4" };
+        struct container_status out = { 0 }, in = { .state = STATE_DEAD,
+                                                    .pid = 7,
+                                                    .start_ticks = UINT64_MAX,
+                                                    .started = -1,
+                                                    .finished = INT64_MAX,
+                                                    .exit_code = -137,
+                                                    .oom_killed = true,
+                                                    .restarts = UINT32_MAX,
+                                                    .monitor = 9,
+                                                    .monitor_ticks = 1,
+                                                    .error = "a \"quoted\" \\ line\nwith \x01 and \xc3\xa4" };
         assert_int_equal(container_status_write(fd, &in, &err), 0);
         assert_int_equal(container_status_read(fd, &out, &err), 0);
         assert_memory_equal(out.error, in.error, strlen(in.error) + 1);
         assert_int_equal(out.state, STATE_DEAD);
         assert_int_equal(out.pid, 7);
-        assert_true(out.start_ticks == UINT64_MAX && out.started == -1 && out.finished == INT64_MAX && out.restarts == UINT32_MAX);
+        assert_true(out.start_ticks == UINT64_MAX && out.started == -1 && out.finished == INT64_MAX &&
+                    out.restarts == UINT32_MAX);
         assert_int_equal(out.exit_code, -137);
         assert_true(out.oom_killed && out.monitor == 9 && out.monitor_ticks == 1);
-        assert_int_equal(file_write_at(fd, "status.json", "{\"state\":\"running\",\"pid\":1e9}", 29, 0600, false, &err), 0);
+        assert_int_equal(file_write_at(fd, "status.json", "{\"state\":\"running\",\"pid\":1e9}", 29, 0600, false, &err),
+                         0);
         assert_int_equal(container_status_read(fd, &out, &err), -1);
         assert_int_equal(err.kind, ERR_CORRUPT);
         assert_int_equal(out.pid, 7); /* untouched on failure */
@@ -114,7 +124,8 @@ static void options_round_trip(void **state)
 
 static void wrong_options_are_refused(void **state)
 {
-        static const char *const bad[] = { "--nothing=1", "--pid=x", "--pid", "pid=1", "--pid=99999999999", "--auto-remove=maybe" };
+        static const char *const bad[] = { "--nothing=1", "--pid=x",           "--pid",
+                                           "pid=1",       "--pid=99999999999", "--auto-remove=maybe" };
         for (size_t i = 0; i < ELEMENTS(bad); i++) {
                 struct err err = ERR_INIT;
                 struct monitor_options o;

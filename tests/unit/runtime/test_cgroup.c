@@ -60,7 +60,10 @@ static struct cgroup *make(const struct oci_resources *r)
 }
 
 /* A child that waits for a byte, and then does fn and exits with what it returns. */
-struct child { pid_t pid; int go; };
+struct child {
+        pid_t pid;
+        int go;
+};
 static struct child child_new(int (*fn)(void))
 {
         int ends[2];
@@ -224,7 +227,10 @@ static int tried_in(struct cgroup *cg)
 static void device_rules(void **state)
 {
         struct err err = ERR_INIT;
-        struct oci_device_rule rules[] = { { false, 'a', -1, -1, "rwm" }, { true, 'c', 1, 3, "rwm" }, { true, 'c', 1, -1, "w" }, { true, 'c', 1, 5, "r" } };
+        struct oci_device_rule rules[] = { { false, 'a', -1, -1, "rwm" },
+                                           { true, 'c', 1, 3, "rwm" },
+                                           { true, 'c', 1, -1, "w" },
+                                           { true, 'c', 1, 5, "r" } };
         struct oci_resources r = { .devices = rules, .device_count = 4 };
         struct cgroup *cg = make(&r);
         assert_int_equal(tried_in(cg), 1 + 4);
@@ -249,9 +255,19 @@ static int eat_memory(void)
 static void limits(void **state)
 {
         struct err err = ERR_INIT;
-        struct oci_resources r = { .has_memory_limit = true, .memory_limit = 16 << 20, .has_memory_swap = true, .memory_swap = 16 << 20,
-                                   .has_pids_limit = true, .pids_limit = 7, .has_cpu_shares = true, .cpu_shares = 2048, .has_cpu_quota = true,
-                                   .cpu_quota = 20000, .has_cpu_period = true, .cpu_period = 100000, .cpuset_cpus = (char *)"0" };
+        struct oci_resources r = { .has_memory_limit = true,
+                                   .memory_limit = 16 << 20,
+                                   .has_memory_swap = true,
+                                   .memory_swap = 16 << 20,
+                                   .has_pids_limit = true,
+                                   .pids_limit = 7,
+                                   .has_cpu_shares = true,
+                                   .cpu_shares = 2048,
+                                   .has_cpu_quota = true,
+                                   .cpu_quota = 20000,
+                                   .has_cpu_period = true,
+                                   .cpu_period = 100000,
+                                   .cpuset_cpus = (char *)"0" };
         struct cgroup_stats stats;
         struct cgroup *cg = make(&r);
         const struct cgroup_layout *l = cgroup_layout();
@@ -263,9 +279,16 @@ static void limits(void **state)
                 assert_int_equal(cgroup_join(cg, c.pid, &err), 0);
                 assert_int_equal(child_end(&c), 128 + SIGKILL);
                 assert_true(cgroup_oom_kills(cg) >= 1);
-                struct oci_resources larger = { .has_memory_limit = true, .memory_limit = 64 << 20, .has_memory_swap = true, .memory_swap = 128 << 20,
-                                                .has_pids_limit = true, .pids_limit = -1, .has_cpu_quota = true, .cpu_quota = 300000,
-                                                .has_cpu_period = true, .cpu_period = 500000 };
+                struct oci_resources larger = { .has_memory_limit = true,
+                                                .memory_limit = 64 << 20,
+                                                .has_memory_swap = true,
+                                                .memory_swap = 128 << 20,
+                                                .has_pids_limit = true,
+                                                .pids_limit = -1,
+                                                .has_cpu_quota = true,
+                                                .cpu_quota = 300000,
+                                                .has_cpu_period = true,
+                                                .cpu_period = 500000 };
                 if (cgroup_update(cg, &larger, &err) < 0)
                         fail_msg("%s", err.msg);
                 assert_int_equal(cgroup_stats(cg, &stats, &err), 0);
@@ -289,7 +312,8 @@ static void unified_files(void **state)
 {
         struct err err = ERR_INIT;
         const struct cgroup_layout *l = cgroup_layout();
-        char *good[] = { (char *)"cgroup.max.depth=7", NULL }, *bad[] = { (char *)"../x.y=1", NULL }, *none[] = { (char *)"no.such=1", NULL };
+        char *good[] = { (char *)"cgroup.max.depth=7", NULL }, *bad[] = { (char *)"../x.y=1", NULL },
+             *none[] = { (char *)"no.such=1", NULL };
         struct oci_resources r = { .unified = good }, wrong = { .unified = bad }, missing = { .unified = none };
         if (l->count)
                 return; /* v1 has no such files, and its driver does not read the list */
@@ -303,9 +327,15 @@ static void unified_files(void **state)
 
 static void paths(void **state)
 {
-        static const struct { const char *in, *out; } rows[] = {
-                { "/a/b", "/a/b" }, { "c1", "/tare/c1" }, { "//a//b/", "/a/b" }, { "/a/../../b", "/b" },
-                { "system.slice:docker:abc", "/system.slice/docker-abc.scope" }, { "user-1000.slice:tare:x", "/user.slice/user-1000.slice/tare-x.scope" },
+        static const struct {
+                const char *in, *out;
+        } rows[] = {
+                { "/a/b", "/a/b" },
+                { "c1", "/tare/c1" },
+                { "//a//b/", "/a/b" },
+                { "/a/../../b", "/b" },
+                { "system.slice:docker:abc", "/system.slice/docker-abc.scope" },
+                { "user-1000.slice:tare:x", "/user.slice/user-1000.slice/tare-x.scope" },
                 { ":tare:x", "/system.slice/tare-x.scope" },
         };
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -325,11 +355,14 @@ int main(void)
         real = *cgroup_layout();
         only_v1 = (struct cgroup_layout){ .list = real.list, .count = real.count };
         only_v2 = (struct cgroup_layout){ .unified = real.unified };
-#define CONTRACT(setup) \
-        cmocka_unit_test_setup_teardown(life, setup, clean), cmocka_unit_test_setup_teardown(freeze_and_kill, setup, clean), \
-        cmocka_unit_test_setup_teardown(a_signal_reaches_the_unfrozen_only_once, setup, clean), \
-        cmocka_unit_test_setup_teardown(remove_kills_all, setup, clean), cmocka_unit_test_setup_teardown(device_rules, setup, clean), \
-        cmocka_unit_test_setup_teardown(limits, setup, clean), cmocka_unit_test_setup_teardown(unified_files, setup, clean)
+#define CONTRACT(setup)                                                                                                \
+        cmocka_unit_test_setup_teardown(life, setup, clean),                                                           \
+                cmocka_unit_test_setup_teardown(freeze_and_kill, setup, clean),                                        \
+                cmocka_unit_test_setup_teardown(a_signal_reaches_the_unfrozen_only_once, setup, clean),                \
+                cmocka_unit_test_setup_teardown(remove_kills_all, setup, clean),                                       \
+                cmocka_unit_test_setup_teardown(device_rules, setup, clean),                                           \
+                cmocka_unit_test_setup_teardown(limits, setup, clean),                                                 \
+                cmocka_unit_test_setup_teardown(unified_files, setup, clean)
         const struct CMUnitTest v1[] = { CONTRACT(use_v1), cmocka_unit_test(paths) };
         const struct CMUnitTest v2[] = { CONTRACT(use_v2) };
         int failed = real.count ? cmocka_run_group_tests_name("cgroup v1", v1, NULL, NULL) : 0;

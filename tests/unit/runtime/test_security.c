@@ -22,7 +22,7 @@
 #include "runtime/security.h"
 
 #define BIT(cap) (UINT64_C(1) << (cap))
-#define DOCKER_DEFAULTS 0xa80425fbu   /* CapEff of a process in an ordinary docker container */
+#define DOCKER_DEFAULTS 0xa80425fbu /* CapEff of a process in an ordinary docker container */
 
 static void capability_names(void **state)
 {
@@ -38,7 +38,8 @@ static void capability_changes(void **state)
 {
         struct err err = ERR_INIT;
         uint64_t mask, bounding = capability_bounding();
-        char *const admin[] = { (char *)"sys_admin", NULL }, *const all[] = { (char *)"ALL", NULL }, *const chown_[] = { (char *)"CHOWN", NULL };
+        char *const admin[] = { (char *)"sys_admin", NULL }, *const all[] = { (char *)"ALL", NULL },
+                    *const chown_[] = { (char *)"CHOWN", NULL };
         char *const wrong[] = { (char *)"nonsense", NULL };
         assert_int_equal(capabilities_for(NULL, NULL, false, &mask, &err), 0);
         assert_true(mask == (DOCKER_DEFAULTS & bounding));
@@ -60,7 +61,8 @@ static int under(const struct seccomp_filter *f, int (*fn)(void))
         pid_t pid = fork();
         if (pid == 0) {
                 struct sock_fprog prog = { (unsigned short)f->count, f->code };
-                if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, f->flags, &prog) < 0)
+                if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+                    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, f->flags, &prog) < 0)
                         _exit(99);
                 _exit(fn());
         }
@@ -69,7 +71,13 @@ static int under(const struct seccomp_filter *f, int (*fn)(void))
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-#define EXPECT(call, error) do { errno = 0; (void)!(call); if (errno != (error)) return __LINE__ % 90 + 1; } while (0)
+#define EXPECT(call, error)                                                                                            \
+        do {                                                                                                           \
+                errno = 0;                                                                                             \
+                (void)!(call);                                                                                         \
+                if (errno != (error))                                                                                  \
+                        return __LINE__ % 90 + 1;                                                                      \
+        } while (0)
 
 static int try_default(void)
 {
@@ -86,10 +94,10 @@ static int try_default(void)
         EXPECT(fd, 0);
         EXPECT(syscall(SYS_personality, 0xffffffff), 0);
         EXPECT(syscall(SYS_personality, 0x40000), EPERM);
-        EXPECT(syscall(467, -1, 0, 0, 0, 0), ENOSYS);       /* younger than the profile */
+        EXPECT(syscall(467, -1, 0, 0, 0, 0), ENOSYS); /* younger than the profile */
         EXPECT(syscall(1000), ENOSYS);
-        EXPECT(syscall(452, -1, "", 0, 0), ENOENT);         /* fchmodat2: let through to the kernel */
-        EXPECT(syscall(459, 0, 0, 0, 0), EPERM);            /* lsm_get_self_attr: only with CAP_SYS_ADMIN */
+        EXPECT(syscall(452, -1, "", 0, 0), ENOENT); /* fchmodat2: let through to the kernel */
+        EXPECT(syscall(459, 0, 0, 0, 0), EPERM); /* lsm_get_self_attr: only with CAP_SYS_ADMIN */
         return 0;
 }
 
@@ -129,15 +137,32 @@ static uint32_t interpret(const struct sock_filter *code, size_t count, const st
                 const struct sock_filter *i = &code[pc];
                 bool yes = false;
                 switch (i->code) {
-                case BPF_LD | BPF_W | BPF_ABS: memcpy(&value, (const char *)data + i->k, 4); a = value; continue;
-                case BPF_RET | BPF_K: return i->k;
-                case BPF_JMP | BPF_JA: pc += i->k; continue;
-                case BPF_ALU | BPF_AND | BPF_K: a &= i->k; continue;
-                case BPF_JMP | BPF_JEQ | BPF_K: yes = a == i->k; break;
-                case BPF_JMP | BPF_JGE | BPF_K: yes = a >= i->k; break;
-                case BPF_JMP | BPF_JGT | BPF_K: yes = a > i->k; break;
-                case BPF_JMP | BPF_JSET | BPF_K: yes = a & i->k; break;
-                default: fail_msg("instruction %x", i->code);
+                case BPF_LD | BPF_W | BPF_ABS:
+                        memcpy(&value, (const char *)data + i->k, 4);
+                        a = value;
+                        continue;
+                case BPF_RET | BPF_K:
+                        return i->k;
+                case BPF_JMP | BPF_JA:
+                        pc += i->k;
+                        continue;
+                case BPF_ALU | BPF_AND | BPF_K:
+                        a &= i->k;
+                        continue;
+                case BPF_JMP | BPF_JEQ | BPF_K:
+                        yes = a == i->k;
+                        break;
+                case BPF_JMP | BPF_JGE | BPF_K:
+                        yes = a >= i->k;
+                        break;
+                case BPF_JMP | BPF_JGT | BPF_K:
+                        yes = a > i->k;
+                        break;
+                case BPF_JMP | BPF_JSET | BPF_K:
+                        yes = a & i->k;
+                        break;
+                default:
+                        fail_msg("instruction %x", i->code);
                 }
                 pc += yes ? i->jt : i->jf;
         }
@@ -151,13 +176,19 @@ static void add_reference_rules(scmp_filter_ctx ctx, const struct oci_seccomp *s
                 const struct oci_seccomp_rule *r = &s->rules[i];
                 struct scmp_arg_cmp c = { 0 };
                 if (r->arg_count)
-                        c = (struct scmp_arg_cmp){ r->args[0].index, str_eq(r->args[0].op, "SCMP_CMP_LT") ? SCMP_CMP_LT : str_eq(r->args[0].op, "SCMP_CMP_EQ") ? SCMP_CMP_EQ : SCMP_CMP_MASKED_EQ,
+                        c = (struct scmp_arg_cmp){ r->args[0].index,
+                                                   str_eq(r->args[0].op, "SCMP_CMP_LT")   ? SCMP_CMP_LT
+                                                   : str_eq(r->args[0].op, "SCMP_CMP_EQ") ? SCMP_CMP_EQ
+                                                                                          : SCMP_CMP_MASKED_EQ,
                                                    r->args[0].value, r->args[0].value_two };
-                STRV_FOREACH(name, r->names)
-                {
+                STRV_FOREACH (name, r->names) {
                         int nr = seccomp_syscall_resolve_name(*name);
                         if (nr != __NR_SCMP_ERROR)
-                                (void)seccomp_rule_add_array(ctx, str_eq(r->action, "SCMP_ACT_ALLOW") ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(r->errno_ret), nr, (unsigned)r->arg_count, &c);
+                                (void)seccomp_rule_add_array(ctx,
+                                                             str_eq(r->action, "SCMP_ACT_ALLOW")
+                                                                     ? SCMP_ACT_ALLOW
+                                                                     : SCMP_ACT_ERRNO(r->errno_ret),
+                                                             nr, (unsigned)r->arg_count, &c);
                 }
         }
 }
@@ -180,7 +211,9 @@ static size_t reference_code(const struct oci_seccomp *s, struct sock_filter *co
 static void reshaped_code_says_the_same(void **state)
 {
 #ifdef __x86_64__
-        static const uint64_t values[] = { 0, 1, 2, 8, 11, 12, 13, 16, 38, 40, 45, 46, 0x20000, 0x20008, 0xffffffff, 0x100000000, 0x10000000, 0x7e020000, UINT64_MAX };
+        static const uint64_t values[] = { 0,          1,           2,          8,          11,        12,      13,
+                                           16,         38,          40,         45,         46,        0x20000, 0x20008,
+                                           0xffffffff, 0x100000000, 0x10000000, 0x7e020000, UINT64_MAX };
         static const uint32_t arches[] = { 0xc000003e, 0x40000003, 0xc00000b7 };
         static const uint64_t masks[] = { DOCKER_DEFAULTS, UINT64_MAX, 0 };
         struct sock_filter reference[4096];
@@ -193,22 +226,30 @@ static void reshaped_code_says_the_same(void **state)
                 for (uint32_t number = 0; number <= 448 * 2; number++)
                         for (size_t a = 0; a < ELEMENTS(arches); a++)
                                 for (size_t v = 0; v < ELEMENTS(values); v++) {
-                                        struct seccomp_data d = { .nr = (int)(number < 449 ? number : (number - 449) | 0x40000000), .arch = arches[a],
-                                                                  .args = { values[v], values[(v + number) % ELEMENTS(values)] } };
-                                        uint32_t want = interpret(reference, count, &d), got = interpret(f.code, f.count, &d);
+                                        struct seccomp_data d = {
+                                                .nr = (int)(number < 449 ? number : (number - 449) | 0x40000000),
+                                                .arch = arches[a],
+                                                .args = { values[v], values[(v + number) % ELEMENTS(values)] }
+                                        };
+                                        uint32_t want = interpret(reference, count, &d),
+                                                 got = interpret(f.code, f.count, &d);
                                         if (want != got)
-                                                fail_msg("arch %x number %x argument %llx: %x, expected %x", d.arch, (unsigned)d.nr, (unsigned long long)values[v], got, want);
+                                                fail_msg("arch %x number %x argument %llx: %x, expected %x", d.arch,
+                                                         (unsigned)d.nr, (unsigned long long)values[v], got, want);
                                 }
         }
 #endif
 }
 
 static const char docker_profile[] =
-        "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"archMap\":[{\"architecture\":\"SCMP_ARCH_X86_64\",\"subArchitectures\":[\"SCMP_ARCH_X86\"]}],"
-        "\"syscalls\":[{\"names\":[\"getppid\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":5,\"includes\":{\"minKernel\":\"5.0\"}},"
+        "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"archMap\":[{\"architecture\":\"SCMP_ARCH_X86_64\","
+        "\"subArchitectures\":[\"SCMP_ARCH_X86\"]}],"
+        "\"syscalls\":[{\"names\":[\"getppid\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":5,\"includes\":{"
+        "\"minKernel\":\"5.0\"}},"
         "{\"names\":[\"getpgrp\"],\"action\":\"SCMP_ACT_ERRNO\",\"excludes\":{\"caps\":[\"CAP_CHOWN\"]}},"
         "{\"names\":[\"umask\"],\"action\":\"SCMP_ACT_ERRNO\",\"includes\":{\"minKernel\":\"99.0\"}},"
-        "{\"name\":\"getpriority\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":7,\"args\":[{\"index\":1,\"value\":4,\"valueTwo\":4,\"op\":\"SCMP_CMP_MASKED_EQ\"},"
+        "{\"name\":\"getpriority\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":7,\"args\":[{\"index\":1,\"value\":4,"
+        "\"valueTwo\":4,\"op\":\"SCMP_CMP_MASKED_EQ\"},"
         "{\"index\":0,\"value\":0,\"op\":\"SCMP_CMP_EQ\"}]}]}";
 
 static int try_docker(void)
@@ -225,7 +266,8 @@ static void docker_json_by_effect(void **state)
 {
         struct err err = ERR_INIT;
         struct oci_seccomp *parsed = NULL;
-        assert_int_equal(seccomp_parse_docker(docker_profile, strlen(docker_profile), BIT(CAP_CHOWN), &parsed, &err), 0);
+        assert_int_equal(seccomp_parse_docker(docker_profile, strlen(docker_profile), BIT(CAP_CHOWN), &parsed, &err),
+                         0);
         _cleanup_(seccomp_freep) struct oci_seccomp *s = parsed;
         _cleanup_seccomp_filter_ struct seccomp_filter f = { 0 };
         assert_int_equal(seccomp_filter_compile(s, &f, &err), 0);
@@ -234,8 +276,10 @@ static void docker_json_by_effect(void **state)
 
 static void wrong_docker_json(void **state)
 {
-        static const char *const bad[] = { "[]", "{}", "{\"defaultAction\":7}", "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"action\":\"x\"}]}",
-                "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"a\",\"args\":[{\"index\":9,\"op\":\"SCMP_CMP_EQ\"}]}]}" };
+        static const char *const bad[] = { "[]", "{}", "{\"defaultAction\":7}",
+                                           "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"action\":\"x\"}]}",
+                                           "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],"
+                                           "\"action\":\"a\",\"args\":[{\"index\":9,\"op\":\"SCMP_CMP_EQ\"}]}]}" };
         for (size_t i = 0; i < ELEMENTS(bad); i++) {
                 struct err err = ERR_INIT;
                 struct oci_seccomp *s = NULL;
@@ -281,10 +325,10 @@ static void cache_heals(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(capability_names),      cmocka_unit_test(capability_changes),
+                cmocka_unit_test(capability_names),          cmocka_unit_test(capability_changes),
                 cmocka_unit_test(default_profile_by_effect), cmocka_unit_test(default_profile_with_sys_admin),
-                cmocka_unit_test(docker_json_by_effect), cmocka_unit_test(reshaped_code_says_the_same), cmocka_unit_test(wrong_docker_json),
-                cmocka_unit_test(cache_heals),
+                cmocka_unit_test(docker_json_by_effect),     cmocka_unit_test(reshaped_code_says_the_same),
+                cmocka_unit_test(wrong_docker_json),         cmocka_unit_test(cache_heals),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,14 +14,15 @@ static int root_fd;
 static int setup(void **state)
 {
         struct err err = ERR_INIT;
-        const char passwd[] = "root:x:0:0:root:/root:/bin/sh\n# note\nbroken\nweb:x:33:34:w:/srv:/bin/sh\nbig:x:99999999999:1::/:\n\nlast:x:40:41::";
+        const char passwd[] = "root:x:0:0:root:/root:/bin/sh\n# "
+                              "note\nbroken\nweb:x:33:34:w:/srv:/bin/sh\nbig:x:99999999999:1::/:\n\nlast:x:40:41::";
         const char group[] = "root:x:0:\nweb:x:34:\naudio:x:29:web,other\nvideo:x:44:someweb,web\nnope:x:45:webx\n";
         assert_non_null(mkdtemp(dir));
         root_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         mkdirat(root_fd, "etc", 0755);
         assert_int_equal(file_write_at(root_fd, "etc/passwd", passwd, strlen(passwd), 0644, false, &err), 0);
         assert_int_equal(file_write_at(root_fd, "etc/real", group, strlen(group), 0644, false, &err), 0);
-        return symlinkat("/etc/real", root_fd, "etc/group");     /* absolute: means the image's own */
+        return symlinkat("/etc/real", root_fd, "etc/group"); /* absolute: means the image's own */
 }
 
 static int teardown(void **state)
@@ -96,6 +97,7 @@ static void links_out_and_fifos(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(forms), cmocka_unit_test(unknown), cmocka_unit_test(links_out_and_fifos) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(forms), cmocka_unit_test(unknown),
+                                            cmocka_unit_test(links_out_and_fifos) };
         return cmocka_run_group_tests(tests, setup, teardown);
 }
