@@ -20,11 +20,25 @@ static int create_run(struct cli *cli, void *options, char **args, struct err *e
         return out_line(err, "%s", id);
 }
 
-/* The session has ended: by detaching, or with the container, whose remains are then ours to clear away. */
-static int attached(struct engine *e, const char *id, const struct session_options *session, bool clean_mine, struct err *err)
+struct proxied { struct engine *engine; const char *id; };
+
+static void signal_hand_on(void *data, int signo)
 {
+        const struct proxied *p = data;
+        struct err gone = ERR_INIT;
+        char number[16];
+        snprintf(number, sizeof(number), "%d", signo);
+        container_kill(p->engine, p->id, number, &gone);
+}
+
+/* The session has ended: by detaching, or with the container, whose remains are then ours to clear away. */
+static int attached(struct engine *e, const char *id, struct session_options *session, bool proxy, bool clean_mine, struct err *err)
+{
+        struct proxied proxied = { e, id };
         int32_t status = 0;
         bool detached = false;
+        session->signal = proxy ? signal_hand_on : NULL;
+        session->data = &proxied;
         if (session_run(session, &status, &detached, err) < 0)
                 return -1;
         if (detached) {
@@ -59,7 +73,7 @@ static int run_run(struct cli *cli, void *options, char **args, struct err *err)
                 return -1;
         bool clean_mine = !o->detach && (str_empty(o->config.restart_policy) || str_eq(o->config.restart_policy, "no"));
         struct container_start how = { .attach = !o->detach, .attach_stdin = o->config.attach_stdin, .clean_mine = clean_mine };
-        struct session_options session = { .tty = o->config.tty, .want_stdin = o->config.attach_stdin, .sig_proxy = o->sig_proxy,
+        struct session_options session = { .tty = o->config.tty, .want_stdin = o->config.attach_stdin,
                                            .no_stdout = !o->config.attach_stdout, .no_stderr = !o->config.attach_stderr,
                                            .detach_keys = o->detach_keys };
         if (o->config.tty)
@@ -72,7 +86,7 @@ static int run_run(struct cli *cli, void *options, char **args, struct err *err)
         if (o->detach)
                 return out_line(err, "%s", id);
         session.fd = client;
-        return attached(e, id, &session, clean_mine, err);
+        return attached(e, id, &session, o->sig_proxy, clean_mine, err);
 }
 
 struct start_options { bool attach, interactive; bool sig_proxy; char *detach_keys; };
@@ -98,9 +112,9 @@ static int start_attached(struct engine *e, const struct start_options *o, const
                 if (container_attach(e, c.id, want_stdin, &client, err) < 0)
                         return -1;
         }
-        struct session_options session = { .fd = client, .tty = c.config.tty, .want_stdin = want_stdin, .sig_proxy = o->sig_proxy,
+        struct session_options session = { .fd = client, .tty = c.config.tty, .want_stdin = want_stdin,
                                            .detach_keys = o->detach_keys };
-        return attached(e, c.id, &session, clean_mine, err);
+        return attached(e, c.id, &session, o->sig_proxy, clean_mine, err);
 }
 
 static int start_one(struct engine *e, const char *name, void *data, struct err *err)
@@ -138,9 +152,9 @@ static int attach_run(struct cli *cli, void *options, char **args, struct err *e
                 return err_set(err, ERR_INVALID, "the input device is not a TTY");
         if (container_attach(e, c.id, want_stdin, &client, err) < 0)
                 return -1;
-        struct session_options session = { .fd = client, .tty = c.config.tty, .want_stdin = want_stdin, .sig_proxy = o->sig_proxy,
+        struct session_options session = { .fd = client, .tty = c.config.tty, .want_stdin = want_stdin,
                                            .detach_keys = o->detach_keys };
-        return attached(e, c.id, &session, false, err);
+        return attached(e, c.id, &session, o->sig_proxy, false, err);
 }
 
 const struct command command_create = {

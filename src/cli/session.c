@@ -167,9 +167,7 @@ static int signal_ready(struct session *s, struct err *err)
         }
         if ((info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM) && ++s->interrupts >= 3)
                 return err_set(err, ERR_UNAVAILABLE, "got 3 SIGTERM/SIGINTs, forcefully exiting");
-        uint8_t payload[4] = { 0, 0, 0, (uint8_t)info.ssi_signo };
-        if (s->framed)
-                queue(s, ATTACH_SIGNAL, payload, sizeof(payload));
+        s->o->signal(s->o->data, (int)info.ssi_signo);
         return 0;
 }
 
@@ -181,7 +179,7 @@ static int signals_open(struct session *s, sigset_t *old, struct err *err)
         sigemptyset(&set);
         if (s->o->tty)
                 sigaddset(&set, SIGWINCH);
-        for (size_t i = 0; s->o->sig_proxy && !s->o->tty && i < ELEMENTS(proxied); i++)
+        for (size_t i = 0; s->o->signal && !s->o->tty && i < ELEMENTS(proxied); i++)
                 sigaddset(&set, proxied[i]);
         sigprocmask(SIG_BLOCK, &set, old);
         s->signals = signalfd(-1, &set, SFD_CLOEXEC);

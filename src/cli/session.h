@@ -10,7 +10,10 @@ struct session_options {
         int fd;                        /* attach stream; stays the caller's */
         bool tty;                      /* the container has a terminal: ours becomes raw where it is one */
         bool want_stdin;
-        bool sig_proxy;                /* signals are handed on (never with a terminal) */
+        /* Hands a signal of ours on to the container (never with a terminal); NULL: signals are ours. It does not go through the stream: input
+         * that nobody reads may be waiting there. */
+        void (*signal)(void *data, int signo);
+        void *data;
         bool no_stdout, no_stderr;
         const char *detach_keys;       /* NULL: ctrl-p,ctrl-q */
 };
