@@ -112,6 +112,8 @@ static int check_spec(const struct runtime_create *r, struct err *err)
                 return err_set(err, ERR_INVALID, "linux.uidMappings: the user namespace that is joined has its own");
         if ((!ns[OCI_NS_USER].wanted) && (s->uid_map_count || s->gid_map_count))
                 return err_set(err, ERR_INVALID, "linux.uidMappings: needs a user namespace");
+        if (s->intel_rdt && json_object_size(s->intel_rdt) > 0)
+                return err_set(err, ERR_UNSUPPORTED, "linux.intelRdt: not supported");
         if (s->process.additional_gid_count > 4096)
                 return err_set(err, ERR_TOO_LARGE, "process.user.additionalGids: more than 4096");
         return r->preserve_fds < 0 || r->preserve_fds > 1024 ? err_set(err, ERR_INVALID, "preserve_fds") : 0;

@@ -39,6 +39,15 @@ static int cut_off(const struct init *in, struct err *err)
         return 0;
 }
 
+/* SELinux: new file systems of the container carry its label. */
+static void add_label(const struct init *in, const struct oci_mount *m, struct mount_words *w)
+{
+        static const char *const types[] = { "tmpfs", "ramfs", "devpts", "overlay" };
+        for (size_t i = 0; i < ELEMENTS(types) && !str_empty(in->spec->mount_label); i++)
+                if (!w->bind && str_eq(m->type, types[i]) && access("/sys/fs/selinux/enforce", F_OK) == 0)
+                        strv_push_take(&w->data, xasprintf("context=%s", in->spec->mount_label));
+}
+
 static int make_root(struct init *in, struct err *err)
 {
         const struct oci_mount *rootfs = in->request->rootfs;
@@ -48,6 +57,7 @@ static int make_root(struct init *in, struct err *err)
                 return mount_clone(base_fd(in), in->spec->root_path, true, err);
         _cleanup_mount_words_ struct mount_words w = { 0 };
         mount_words_parse(rootfs, &w);
+        add_label(in, rootfs, &w);
         return mount_make(rootfs, &w, base_fd(in), in->userns_fd, err);
 }
 
@@ -95,6 +105,7 @@ static int add_mount(struct init *in, size_t index, struct err *err)
         const struct oci_mount *m = &in->spec->mounts[index];
         _cleanup_mount_words_ struct mount_words w = { 0 };
         mount_words_parse(m, &w);
+        add_label(in, m, &w);
         if (w.remount)
                 return remount(in, m, &w, err);
         _cleanup_close_ int fd = TAKE_FD(in->mount_fds[index]);
