@@ -48,13 +48,11 @@ static char *format_template(const char *format, const char *const *shown, enum 
 }
 
 /* A row as templates see it: keys sorted, so that {{json .}} has docker's order. */
-static json_t *row_sorted(const json_t *row, bool whole)
+static json_t *row_sorted(const json_t *row)
 {
         char *text = json_dumps(row, JSON_SORT_KEYS | JSON_COMPACT);
         json_t *sorted = text ? json_loads(text, 0, NULL) : NULL;
         free(text);
-        if (sorted && whole)
-                json_object_del(sorted, "Label");
         return sorted;
 }
 
@@ -77,12 +75,12 @@ static int add_headings(const struct template *t, const struct table_column *kno
         return buf_addc(out, '\n', err);
 }
 
-static int add_rows(const struct template *t, const json_t *rows, bool whole, struct buf *out, struct err *err)
+static int add_rows(const struct template *t, const json_t *rows, struct buf *out, struct err *err)
 {
         size_t i;
         json_t *row;
         json_array_foreach (rows, i, row) {
-                json_t *sorted = row_sorted(row, whole);
+                json_t *sorted = row_sorted(row);
                 int r = sorted ? template_execute(t, sorted, out, err) : err_set(err, ERR_CORRUPT, "a row is no JSON");
                 json_decref(sorted);
                 if (r < 0)
@@ -104,7 +102,7 @@ int table_print(json_t *rows, const struct table_column *known, const char *cons
                 return -1;
         if (mode == MODE_TABLE && add_headings(t, known, &out, err) < 0)
                 return -1;
-        if (add_rows(t, rows, strstr(text, "json") != NULL, &out, err) < 0)
+        if (add_rows(t, rows, &out, err) < 0)
                 return -1;
         if (mode == MODE_TABLE) {
                 if (tabulate(out.data, out.len, TABULATE_LEAST, &aligned, err) < 0)

@@ -148,6 +148,12 @@ static int json_show_member(const char *key, const json_t *member, bool first, s
         return buf_addc(out, ':', err) < 0 ? -1 : value_show_json(&v, out, err);
 }
 
+/* {{.Label "k"}} of a row is a map here, and no member. */
+static bool is_method(const json_t *o, const char *key)
+{
+        return strcmp(key, "Label") == 0 && json_is_string(json_object_get(o, "Labels"));
+}
+
 static int json_show_object(const struct value *v, struct buf *out, struct err *err)
 {
         const char *key;
@@ -163,6 +169,8 @@ static int json_show_object(const struct value *v, struct buf *out, struct err *
                 return buf_addc(out, '}', err);
         }
         json_object_foreach ((json_t *)(uintptr_t)v->json, key, member) {
+                if (is_method(v->json, key))
+                        continue;
                 if (json_show_member(key, member, first, out, err) < 0)
                         return -1;
                 first = false;

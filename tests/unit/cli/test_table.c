@@ -60,7 +60,7 @@ static const struct {
           "a-very-long-name   Created\n" },
         { two, "table {{upper .Names}}", "NAMES\nWEB\nA-VERY-LONG-NAME\n" },
         { two, "{{.ID}}: {{.Label \"a\"}}\\n", "0123456789ab: b\n\nba9876543210: \n\n" },
-        { "[{\"Names\":\"x\",\"ID\":\"1\",\"Label\":{}}]", "json", "{\"ID\":\"1\",\"Names\":\"x\"}\n" },
+        { "[{\"Names\":\"x\",\"ID\":\"1\",\"Labels\":\"\",\"Label\":{}}]", "json", "{\"ID\":\"1\",\"Labels\":\"\",\"Names\":\"x\"}\n" },
         { "[{\"Names\":\"x\",\"ID\":\"1\"}]", "{{json .}}", "{\"ID\":\"1\",\"Names\":\"x\"}\n" },
         { two, "{{.Nope}}",
           "!template parsing error: template: :1:2: executing \"\" at <.Nope>: map has no entry for key \"Nope\"" },
