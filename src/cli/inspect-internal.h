@@ -14,11 +14,14 @@ extern const struct option_row inspect_format_rows[]; /* --format alone */
 /* One kind of thing: its document, or ERR_NOT_FOUND. */
 typedef int (*inspect_fn)(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
                           struct err *err);
-int inspect_container(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
+int document_of_container(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
+                          struct err *err);
+int document_of_image(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
                       struct err *err);
-int inspect_image(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret, struct err *err);
-int inspect_network(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret, struct err *err);
-int inspect_volume(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret, struct err *err);
+int document_of_network(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
+                        struct err *err);
+int document_of_volume(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
+                       struct err *err);
 
 /* Looks at every name and prints what was found in docker's way: an indented list, or the format once a document; then what was not found.
  * Exit code 0 or 1. */

@@ -6,13 +6,14 @@
 #include "engine/containers.h"
 #include "image/images.h"
 
-int inspect_container(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
-                      struct err *err)
+int document_of_container(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
+                          struct err *err)
 {
         return container_inspect(e, name, o->size, ret, err);
 }
 
-int inspect_image(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret, struct err *err)
+int document_of_image(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
+                      struct err *err)
 {
         struct storage *st;
         return engine_storage(e, &st, err) < 0 ? -1 : image_inspect(engine_db(e), st, name, ret, err);
@@ -23,10 +24,10 @@ static const struct {
         const char *type;
         inspect_fn fn;
 } kinds[] = {
-        { "container", inspect_container },
-        { "image", inspect_image },
-        { "network", inspect_network },
-        { "volume", inspect_volume },
+        { "container", document_of_container },
+        { "image", document_of_image },
+        { "network", document_of_network },
+        { "volume", document_of_volume },
 };
 
 static int inspect_any(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
@@ -60,12 +61,12 @@ static int inspect_run(struct cli *cli, void *options, char **args, struct err *
 
 static int container_inspect_run(struct cli *cli, void *options, char **args, struct err *err)
 {
-        return inspect_all(cli, options, args, inspect_container, err);
+        return inspect_all(cli, options, args, document_of_container, err);
 }
 
 static int image_inspect_run(struct cli *cli, void *options, char **args, struct err *err)
 {
-        return inspect_all(cli, options, args, inspect_image, err);
+        return inspect_all(cli, options, args, document_of_image, err);
 }
 
 #define FORMAT_ROW                                                                                                     \

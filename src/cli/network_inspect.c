@@ -53,7 +53,8 @@ static int members(struct engine *e, const struct network *n, json_t *ret, struc
         return 0;
 }
 
-int inspect_network(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret, struct err *err)
+int document_of_network(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
+                        struct err *err)
 {
         _cleanup_network_ struct network n = { 0 };
         _cleanup_json_ json_t *containers = json_object();
@@ -72,7 +73,7 @@ int inspect_network(struct engine *e, const char *name, const struct inspect_opt
 
 static int network_inspect_run(struct cli *cli, void *options, char **args, struct err *err)
 {
-        return inspect_all(cli, options, args, inspect_network, err);
+        return inspect_all(cli, options, args, document_of_network, err);
 }
 
 static const struct option_row rows[] = {

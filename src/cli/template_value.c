@@ -155,6 +155,8 @@ static const struct optional *optional_find(const json_t *o, const char *name)
 
 int value_field(const struct value *v, const char *name, struct value *ret, struct err *err)
 {
+        if (v->kind == VALUE_NIL && v->pointer && v->s) /* docker tries again on the bare document, which lacks it */
+                return err_set(err, ERR_INVALID, "map has no entry for key \"%s\"", v->s);
         if (v->kind == VALUE_NIL && v->pointer)
                 return err_set(err, ERR_INVALID, "nil pointer evaluating interface {}.%s", name);
         if (v->kind == VALUE_NONE || v->kind == VALUE_NIL)
@@ -173,7 +175,7 @@ int value_field(const struct value *v, const char *name, struct value *ret, stru
         if (o)
                 *ret = (struct value){ .kind = o->kind,
                                        .map = o->map,
-                                       .s = "",
+                                       .s = o->kind == VALUE_NIL ? name : "",
                                        .pointer = name_in(pointer_names, ELEMENTS(pointer_names), name) };
         return 0;
 }

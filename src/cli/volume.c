@@ -54,7 +54,8 @@ const struct command command_volume_create = {
         .run = volume_create_run,
 };
 
-int inspect_volume(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret, struct err *err)
+int document_of_volume(struct engine *e, const char *name, const struct inspect_options *o, json_t **ret,
+                       struct err *err)
 {
         _cleanup_volume_ struct volume v = { 0 };
         if (volume_find(e, name, &v, err) < 0)
@@ -65,7 +66,7 @@ int inspect_volume(struct engine *e, const char *name, const struct inspect_opti
 
 static int volume_inspect_run(struct cli *cli, void *options, char **args, struct err *err)
 {
-        return inspect_all(cli, options, args, inspect_volume, err);
+        return inspect_all(cli, options, args, document_of_volume, err);
 }
 
 const struct command command_volume_inspect = {

@@ -151,7 +151,7 @@ static const struct {
         { "ab\n {{.State.Foo}}", "template: :2:9: executing \"\" at <.State.Foo>: map has no entry for key \"Foo\"" },
         { "{{.Name.Foo}}", "template: :1:7: executing \"\" at <.Name.Foo>: can't evaluate field Foo in type string" },
         { "{{.State.Health.Status}}",
-          "template: :1:8: executing \"\" at <.State.Health.Status>: nil pointer evaluating interface {}.Status" },
+          "template: :1:8: executing \"\" at <.State.Health.Status>: map has no entry for key \"Health\"" },
         { "{{eq .State.Pid \"x\"}}", "template: :1:2: executing \"\" at <eq .State.Pid \"x\">: error calling eq: "
                                      "incompatible types for comparison" },
         { "{{index .Args 9}}",
