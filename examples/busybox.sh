@@ -5,6 +5,7 @@ busybox=$(command -v busybox)
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 mkdir -p "$root/bin" "$root/etc" "$root/root" "$root/tmp" "$root/var" "$root/proc" "$root/sys" "$root/dev"
+chmod 0755 "$root"
 chmod 1777 "$root/tmp"
 chmod 0700 "$root/root"
 cp "$busybox" "$root/bin/busybox"

@@ -74,5 +74,5 @@ static const struct option_row exec_rows[] = {
 };
 const struct command command_exec = {
         .options = exec_rows, .options_size = sizeof(struct exec_request), .done = exec_done, .min_args = 2, .max_args = -1,
-        .args = "CONTAINER COMMAND [ARG...]", .stop_at_args = true, .run = exec_run,
+        .args = "CONTAINER COMMAND [ARG...]", .stop_at_args = true, .run = exec_run, .error_code = 1,
 };

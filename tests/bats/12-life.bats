@@ -79,7 +79,7 @@ teardown_file() { tare_teardown_file; }
 }
 
 @test "a terminal: size, job control, detach keys" {
-  cat >"$STATE/tty.py" <<'P'
+  cat >"$STATE/session.py" <<'P'
 import os, pty, sys, time, select
 pid, fd = pty.fork()
 if pid == 0:
@@ -101,7 +101,7 @@ os.write(fd, b"sleep 100\n"); time.sleep(0.3); os.write(fd, b"\x03"); os.write(f
 os.write(fd, b"\x10\x11"); until(b"read escape sequence")
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 P
-  run python3 "$STATE/tty.py"
+  run python3 "$STATE/session.py"
   [ "$status" -eq 0 ] || { echo "$output"; false; }
   [ "$(tare inspect -f '{{.State.Running}}' term)" = true ]
   tare rm -f term
