@@ -13,6 +13,9 @@ struct global_options {
 };
 extern const struct option_row global_rows[];
 
+/* One line on standard error. */
+void cli_print_error(const struct err *err);
+
 /* "ls" for "volume ls" in "volume" (also by an alias); NULL when the entry is not of that group. Heap. */
 char *entry_name_in(const struct command_entry *e, const char *group);
 /* Some command's first word of two: "volume", "container". */

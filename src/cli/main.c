@@ -46,7 +46,7 @@ static void print_log(enum log_level level, const char *line)
         fprintf(stderr, "%s%s\n", words[level], line);
 }
 
-static void print_error(const struct err *err)
+void cli_print_error(const struct err *err)
 {
         fflush(stdout);
         fprintf(stderr, "tare: %s\n", err->msg);
@@ -58,23 +58,6 @@ int cli_engine(struct cli *cli, struct engine **ret, struct err *err)
                 return -1;
         *ret = cli->engine;
         return 0;
-}
-
-int cli_each(struct cli *cli, char **args, int (*fn)(struct engine *e, const char *arg, void *data, struct err *err),
-             void *data, struct err *err)
-{
-        struct engine *e;
-        int code = 0;
-        if (cli_engine(cli, &e, err) < 0)
-                return -1;
-        STRV_FOREACH (arg, args) {
-                struct err one = ERR_INIT;
-                if (fn(e, *arg, data, &one) == 0)
-                        continue;
-                print_error(&one);
-                code = 1;
-        }
-        return code;
 }
 
 /* The exit code of a command that failed: the two kinds that speak of the container's own command keep their codes where the command
@@ -99,7 +82,7 @@ static int finish_output(int code)
 
 static int usage_error(const struct command_entry *e, const struct err *err, int code)
 {
-        print_error(err);
+        cli_print_error(err);
         fprintf(stderr, "See 'tare %s --help'.\n", e->name);
         return code;
 }
@@ -120,7 +103,7 @@ static int run_with(struct session *s, const struct command_entry *e, char **wor
         s->cli.entry = e;
         int code = e->command->run(&s->cli, options, args, &err);
         if (code < 0) {
-                print_error(&err);
+                cli_print_error(&err);
                 code = error_exit(e->command, &err);
         }
         return finish_output(code);
@@ -150,7 +133,7 @@ static int exec_program(const struct session *s, const char *program, char **arg
                 execv(path, argv);
                 err_sys(&err, "%s", path);
         }
-        print_error(&err);
+        cli_print_error(&err);
         return 1;
 }
 
@@ -209,7 +192,7 @@ int cli_main(int argc, char **argv, const char *program)
                 return CLI_USAGE_EXIT;
         if (options_parse_rows(global_rows, true, argc - 1, argv + 1, &s.globals, &s.args, &help, &err) < 0 ||
             apply_globals(&s, &err) < 0) {
-                print_error(&err);
+                cli_print_error(&err);
                 fprintf(stderr, "See 'tare --help'.\n");
                 return CLI_USAGE_EXIT;
         }

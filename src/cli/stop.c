@@ -34,7 +34,7 @@ static int stop_one(struct engine *e, const char *name, void *data, struct err *
 
 static int stop_run(struct cli *cli, void *options, char **args, struct err *err)
 {
-        return cli_each(cli, args, stop_one, options, err);
+        return cli_each_at_once(cli, args, stop_one, options, err);
 }
 
 static int restart_one(struct engine *e, const char *name, void *data, struct err *err)
@@ -52,7 +52,7 @@ static int restart_one(struct engine *e, const char *name, void *data, struct er
 
 static int restart_run(struct cli *cli, void *options, char **args, struct err *err)
 {
-        return cli_each(cli, args, restart_one, options, err);
+        return cli_each_at_once(cli, args, restart_one, options, err);
 }
 
 static const struct option_row stop_rows[] = {
