@@ -38,6 +38,18 @@ struct build_options {
 struct build_result { char *image_id; };
 int build_run(struct db *db, struct storage *st, const struct build_options *o, char **ret_image_id, struct err *err);
 
+/* What killed builds left: roots, control groups, scratch folders. found gets the id of each such build; with repair all of it is removed, and
+ * step_done is told of every step. Builds under way are left alone. */
+struct build_sweep {
+        bool repair;
+        void (*found)(void *data, const char *build_id);       /* or NULL */
+        void (*step_done)(void *data, const char *step_id);
+        void *data;
+};
+int build_sweep(struct storage *st, const struct build_sweep *how, struct err *err);
+/* Is the build of this step, whose id is its root's, still under way? */
+bool build_alive(struct storage *st, const char *step_id);
+
 /* One Dockerfile instruction applied to a configuration: for commit --change, import --change. Only those docker allows there. */
 int build_apply_change(const char *line, struct image_exec *exec, struct err *err);
 /* Forgets cached steps whose images are gone, or all; *ret_count rows. */

@@ -43,6 +43,8 @@ static inline bool container_is_running(const struct container *c)
 {
         return c->status.state == STATE_RUNNING || c->status.state == STATE_PAUSED || c->status.state == STATE_RESTARTING;
 }
+/* True while another process holds the container's lock: a start or finish is under way. */
+bool container_is_locked(struct engine *e, const char *id);
 /* Refreshes, and finishes what is stale unless another process is at it. */
 int container_repair(struct engine *e, struct container *c, struct err *err);
 /* container_load for a caller that holds the container's lock, by full id. */

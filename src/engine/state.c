@@ -1,4 +1,5 @@
 /* What a container is doing now: its row, its run directory and its monitor's lock put together. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -15,17 +16,28 @@ char *container_cgroup_path(const struct container *c)
         return xasprintf("%s%s/%s", parent[0] == '/' ? "" : "/", parent, c->id);
 }
 
-/* A row that says "running" with nobody caring for it: what its end must have been. */
-static void state_of_abandoned(struct container *c, bool run_dir, bool status)
+/* Taking the lock makes the folder, so that it is there says nothing; a start soon puts name files into it. */
+static bool start_began(int run_dir)
 {
-        if (run_dir && !status) {      /* its start was cut short before the process existed */
+        int fd = run_dir < 0 ? -1 : openat(run_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        for (struct dirent *e; dir && (e = readdir(dir));)
+                if (e->d_name[0] != '.')
+                        return true;
+        return false;
+}
+
+/* A row that says "running" with nobody caring for it: what its end must have been. */
+static void state_of_abandoned(struct container *c, bool began, bool status)
+{
+        if (began && !status) {        /* its start was cut short before the process existed */
                 c->status.state = STATE_CREATED;
                 return;
         }
-        if (!run_dir || c->status.state != STATE_EXITED) {
+        if (!began || c->status.state != STATE_EXITED) {
                 c->status.state = STATE_EXITED;
-                c->status.exit_code = run_dir ? 137 : 255;
-                snprintf(c->status.error, sizeof(c->status.error), "%s", run_dir ? "its monitor was killed" : "the machine was restarted");
+                c->status.exit_code = began ? 137 : 255;
+                snprintf(c->status.error, sizeof(c->status.error), "%s", began ? "its monitor was killed" : "the machine was restarted");
         }
         if (!c->status.finished)
                 c->status.finished = time_now();
@@ -50,7 +62,7 @@ int container_state_refresh(struct engine *e, struct container *c, bool *ret_sta
                 return 0;
         }
         *ret_stale = true;
-        state_of_abandoned(c, run_dir >= 0, status);
+        state_of_abandoned(c, start_began(run_dir), status);
         return 0;
 }
 
@@ -69,8 +81,7 @@ int container_load_locked(struct engine *e, const char *id, struct container *re
         return 0;
 }
 
-/* True while another process holds the container's lock: a start or finish is under way. */
-static bool is_locked(struct engine *e, const char *id)
+bool container_is_locked(struct engine *e, const char *id)
 {
         struct err ignored = ERR_INIT;
         _cleanup_close_ int fd = run_dir_open(e, id, &ignored);
@@ -82,7 +93,7 @@ int container_repair(struct engine *e, struct container *c, struct err *err)
         bool stale;
         if (container_state_refresh(e, c, &stale, err) < 0)
                 return -1;
-        if (!stale || is_locked(e, c->id))
+        if (!stale || container_is_locked(e, c->id))
                 return 0;
         _cleanup_close_ int lock = container_lock(e, c->id, err);
         if (lock < 0)

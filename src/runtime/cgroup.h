@@ -36,6 +36,8 @@ int cgroup_signal(struct cgroup *cg, int signo, struct err *err);
 int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_count, struct err *err);
 /* Removes the group and its children from every hierarchy; kills what is left first; missing is success. */
 int cgroup_remove(struct cgroup *cg, struct err *err);
+/* Names of the groups right below `path` in any hierarchy, each once, sorted; none when it does not exist. */
+int cgroup_children(const char *path, char ***ret, struct err *err);
 /* Number of OOM kills so far in this group. */
 uint64_t cgroup_oom_kills(struct cgroup *cg);
 

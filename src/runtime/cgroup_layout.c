@@ -93,3 +93,47 @@ char *cgroup_path_clean(const char *path, struct err *err)
         err_set(err, ERR_INVALID, "cgroup path \"%s\"", path);
         return NULL;
 }
+
+static int children_add(const char *top, const char *path, char ***names, struct err *err)
+{
+        _cleanup_free_ char *full = cgroup_file(top, path, "");
+        _cleanup_closedir_ DIR *dir = opendir(full);
+        if (!dir)
+                return errno == ENOENT ? 0 : err_sys(err, "cgroup %s", full);
+        for (struct dirent *e; (e = readdir(dir));)
+                if (e->d_type == DT_DIR && e->d_name[0] != '.')
+                        strv_push(names, e->d_name);
+        return 0;
+}
+
+/* Sorted, each once. */
+static void names_unique(char **names)
+{
+        size_t kept = 0;
+        strv_sort(names);
+        for (size_t i = 0; names && names[i]; i++) {
+                if (kept && str_eq(names[kept - 1], names[i]))
+                        free(names[i]);
+                else
+                        names[kept++] = names[i];
+        }
+        if (names)
+                names[kept] = NULL;
+}
+
+int cgroup_children(const char *path, char ***ret, struct err *err)
+{
+        const struct cgroup_layout *l = cgroup_layout();
+        _cleanup_free_ char *clean = cgroup_path_clean(path, err);
+        _cleanup_strv_ char **names = NULL;
+        if (!clean)
+                return -1;
+        for (size_t i = 0; i < l->count; i++)
+                if (children_add(l->list[i].path, clean, &names, err) < 0)
+                        return -1;
+        if (l->unified && children_add(l->unified, clean, &names, err) < 0)
+                return -1;
+        names_unique(names);
+        *ret = TAKE_PTR(names);
+        return 0;
+}
