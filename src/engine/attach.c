@@ -25,8 +25,9 @@ static int session_open(struct engine *e, const char *id, bool want_stdin, bool 
         if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
                 return err_sys(err, "cannot reach the monitor of container %.12s", id);
         struct attach_hello hello = { .magic = ATTACH_MAGIC, .stdin_ = want_stdin, .stdout_ = output, .stderr_ = output };
-        if (fd_write_full(fd, &hello, sizeof(hello)) < 0)
-                return err_sys(err, "attach");
+        /* a monitor that has just ended must be an error, and not our end by SIGPIPE */
+        if (fd_send(fd, NULL, 0, &hello, sizeof(hello), err) < 0)
+                return err_add(err, "attach");
         return TAKE_FD(fd);
 }
 
