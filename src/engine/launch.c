@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <linux/close_range.h>
 
 #include "base/fd.h"
 #include "base/path.h"
@@ -123,6 +124,8 @@ static void keep(int fd)
 static void keep_ports(struct launch *l, struct monitor_options *o)
 {
         int first = 200;
+        for (size_t i = 0; i < l->port_fd_count; i++) /* above them all: dup2 would close one not yet copied */
+                first = l->port_fds[i] >= first ? l->port_fds[i] + 1 : first;
         for (size_t i = 0; i < l->port_fd_count; i++)
                 if (dup2(l->port_fds[i], first + (int)i) < 0)
                         return;
@@ -160,6 +163,9 @@ static void stdio_null(void)
                 dup2(null, fd);
 }
 
+/* What the caller left open to us is none of the monitor's: a pipe held by it would keep the caller's reader waiting for its end. */
+static void inherited_close_on_exec(void) { close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); }
+
 static int launch_make(struct launch *l, struct stdio *s, struct runtime_container *r, int *ret_lock, int *ret_listen, int64_t started,
                        struct err *err)
 {
@@ -186,6 +192,7 @@ static void launch_child(struct launch *l, int result)
         setsid();
         prctl(PR_SET_CHILD_SUBREAPER, 1);
         stdio_null();
+        inherited_close_on_exec();
         int made = launch_make(l, &s, &r, &lock, &listening, started, &err);
         if (made == 0)
                 err_clear(&err);
