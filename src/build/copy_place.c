@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <sys/stat.h>
 #include "base/fd.h"
 #include "base/path.h"
@@ -15,6 +16,13 @@ struct placing {
         const struct ignore *ignore;
         int from, to; /* roots */
         int64_t uid, gid; /* -1: keep */
+        void **links; /* tsearch(3) tree of struct link: files with several names, where the first copy is */
+};
+
+struct link {
+        dev_t device;
+        ino_t inode;
+        char *to;
 };
 
 /* A directory on the way. It is made when the first thing below it is, for a directory that .dockerignore leaves out
@@ -78,10 +86,52 @@ static int clear_target(const struct placing *p, const char *to, struct err *err
         return unlinkat(parent, name, 0) < 0 ? err_sys(err, "replace %s", to) : 0;
 }
 
-static int place_file(const struct placing *p, const char *from, const char *to, struct err *err)
+static int link_compare(const void *a, const void *b)
+{
+        const struct link *x = a, *y = b;
+        if (x->device != y->device)
+                return x->device < y->device ? -1 : 1;
+        return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+static void link_free(void *data)
+{
+        struct link *l = data;
+        free(l->to);
+        free(l);
+}
+
+/* The copy of another name of this file, or NULL: then this one will be it. */
+static const char *link_first(const struct placing *p, const struct stat *st, const char *to)
+{
+        struct link *l = xcalloc(1, sizeof(*l));
+        *l = (struct link){ .device = st->st_dev, .inode = st->st_ino };
+        struct link **found = tsearch(l, p->links, link_compare);
+        if (!found || *found != l) {
+                free(l);
+                return found ? (*found)->to : NULL;
+        }
+        l->to = xstrdup(to);
+        return NULL;
+}
+
+static int place_link(const struct placing *p, const char *first, const char *to, struct err *err)
+{
+        const char *name, *first_name;
+        _cleanup_close_ int parent = path_open_parent_in(p->to, to, &name, err);
+        _cleanup_close_ int first_parent = parent < 0 ? -1 : path_open_parent_in(p->to, first, &first_name, err);
+        if (first_parent < 0)
+                return -1;
+        return linkat(first_parent, first_name, parent, name, 0) < 0 ? err_sys(err, "link %s", to) : 0;
+}
+
+static int place_file(const struct placing *p, const char *from, const char *to, const struct stat *st, struct err *err)
 {
         if (clear_target(p, to, err) < 0)
                 return -1;
+        const char *first = p->links && st && st->st_nlink > 1 ? link_first(p, st, to) : NULL;
+        if (first)
+                return place_link(p, first, to, err);
         return tree_copy(p->from, from, p->to, to, p->uid, p->gid, p->c->mode, err);
 }
 
@@ -128,7 +178,7 @@ static int place_entry(const struct placing *p, const struct frame *up, const ch
                 return 0;
         if (S_ISDIR(st.st_mode))
                 return place_dir(p, &f, &st, left_out, err);
-        return make_parents(p, up->to, err) < 0 ? -1 : place_file(p, from, to, err);
+        return make_parents(p, up->to, err) < 0 ? -1 : place_file(p, from, to, &st, err);
 }
 
 /* --- a directory's content --- */
@@ -227,19 +277,41 @@ static int target_of(const struct placing *p, const struct copy_item *item, char
         return *ret ? 0 : -1;
 }
 
+/* A directory's content in one go where nothing is left out and nothing stands in its way: hard links between its folders stay. */
+static int place_whole(const struct placing *p, const struct copy_item *item, bool *ret_done, struct err *err)
+{
+        _cleanup_strv_ char **there = NULL;
+        *ret_done = false;
+        if (p->ignore || p->c->exclude)
+                return 0;
+        if (list_names(p->to, p->c->dest, &there, err) < 0)
+                return -1;
+        if (there && there[0])
+                return 0;
+        *ret_done = true;
+        return tree_copy(p->from, item->path, p->to, p->c->dest, p->uid, p->gid, p->c->mode, err);
+}
+
+static int place_content(const struct placing *p, const struct copy_item *item, struct err *err)
+{
+        const struct frame top = { .from = item->path, .to = p->c->dest };
+        bool done;
+        if (make_parents(p, p->c->dest, err) < 0 || place_whole(p, item, &done, err) < 0)
+                return -1;
+        return done ? 0 : place_below(p, &top, err);
+}
+
 static int place_item(const struct placing *p, const struct copy_item *item, struct err *err)
 {
-        if (item->is_dir) {
-                const struct frame top = { .from = item->path, .to = p->c->dest };
-                return make_parents(p, p->c->dest, err) < 0 ? -1 : place_below(p, &top, err);
-        }
+        if (item->is_dir)
+                return place_content(p, item, err);
         int archive = is_archive(p, item, err);
         if (archive)
                 return archive < 0 ? -1 : place_archive(p, item, err);
         _cleanup_free_ char *to = NULL;
         if (target_of(p, item, &to, err) < 0)
                 return -1;
-        return item->text ? place_text(p, to, item->text, err) : place_file(p, item->path, to, err);
+        return item->text ? place_text(p, to, item->text, err) : place_file(p, item->path, to, NULL, err);
 }
 
 int copy_tree_filtered(int from_root, const char *from, const struct ignore *ignore, int to_root, const char *to,
@@ -279,9 +351,14 @@ static int resolve_owner(int root, const char *owner, int64_t *ret_uid, int64_t 
         return 0;
 }
 
+static void links_done(void **links) { tdestroy(*links, link_free); }
+
 int copy_place(struct step *s, const struct copy *c, struct err *err)
 {
-        struct placing p = { .c = c, .ignore = c->from_context ? s->b->ctx.ignore : NULL, .from = c->from.fd };
+        _cleanup_(links_done) void *links = NULL;
+        struct placing p = {
+                .c = c, .ignore = c->from_context ? s->b->ctx.ignore : NULL, .from = c->from.fd, .links = &links
+        };
         _cleanup_close_ int root = root_open(s->b->st->snapshots, s->root_id, true, err);
         if (root < 0)
                 return -1;

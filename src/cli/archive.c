@@ -288,14 +288,7 @@ static int diff_line(void *data, char kind, const char *path, struct err *err)
 static int diff_run(struct cli *cli, void *options, char **args, struct err *err)
 {
         struct engine *e;
-        struct storage *st;
-        char id[65];
-        _cleanup_container_ struct container c = { 0 };
-        container_config_init(&c.config);
-        if (stores_open(cli, &e, &st, err) < 0 || container_load(e, args[0], &c, err) < 0)
-                return -1;
-        snprintf(id, sizeof(id), "%s", c.id);
-        return root_changes(st->snapshots, id, diff_line, NULL, err);
+        return cli_engine(cli, &e, err) < 0 ? -1 : container_changes(e, args[0], diff_line, NULL, err);
 }
 
 const struct command command_diff = { .min_args = 1, .max_args = 1, .args = "CONTAINER", .run = diff_run };
