@@ -87,17 +87,17 @@ static uint32_t default_mtu(int fd)
 static void bridge_put(struct nl_batch *b, const char *name, const uint8_t *mac, uint32_t mtu)
 {
         struct nlmsghdr *m = link_put(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, false, "make bridge", EEXIST);
-        mnl_attr_put_strz(m, IFLA_IFNAME, name);
-        mnl_attr_put_u32(m, IFLA_MTU, mtu);
+        attr_put_str(m, IFLA_IFNAME, name);
+        attr_put_u32(m, IFLA_MTU, mtu);
         /* An address of its own, or the kernel would choose the lowest of all ports again with each new one. */
         if (mac)
-                mnl_attr_put(m, IFLA_ADDRESS, 6, mac);
-        struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
-        mnl_attr_put_strz(m, IFLA_INFO_KIND, "bridge");
-        struct nlattr *data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
-        mnl_attr_put_u8(m, IFLA_BR_MCAST_SNOOPING, 0);
-        mnl_attr_nest_end(m, data);
-        mnl_attr_nest_end(m, info);
+                attr_put(m, IFLA_ADDRESS, 6, mac);
+        struct nlattr *info = attr_nest_begin(m, IFLA_LINKINFO);
+        attr_put_str(m, IFLA_INFO_KIND, "bridge");
+        struct nlattr *data = attr_nest_begin(m, IFLA_INFO_DATA);
+        attr_put_u8(m, IFLA_BR_MCAST_SNOOPING, 0);
+        attr_nest_end(m, data);
+        attr_nest_end(m, info);
 }
 
 static int link_up(int fd, int index, struct err *err)
@@ -147,16 +147,16 @@ int bridge_make(int route_fd, int nft_fd, const struct network *n, struct err *e
 void bridge_port_put(struct nl_batch *b, const char *name, bool isolated, bool hairpin)
 {
         struct nlmsghdr *m = link_put(b, RTM_NEWLINK, 0, 0, false, "set bridge port", 0);
-        mnl_attr_put_strz(m, IFLA_IFNAME, name);
-        struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
-        mnl_attr_put_strz(m, IFLA_INFO_SLAVE_KIND, "bridge");
-        struct nlattr *data = mnl_attr_nest_start(m, IFLA_INFO_SLAVE_DATA);
-        mnl_attr_put_u8(m, IFLA_BRPORT_ISOLATED, isolated);
-        mnl_attr_put_u8(m, IFLA_BRPORT_MODE, hairpin);
+        attr_put_str(m, IFLA_IFNAME, name);
+        struct nlattr *info = attr_nest_begin(m, IFLA_LINKINFO);
+        attr_put_str(m, IFLA_INFO_SLAVE_KIND, "bridge");
+        struct nlattr *data = attr_nest_begin(m, IFLA_INFO_SLAVE_DATA);
+        attr_put_u8(m, IFLA_BRPORT_ISOLATED, isolated);
+        attr_put_u8(m, IFLA_BRPORT_MODE, hairpin);
         /* Not IFLA_BRPORT_PROXYARP, which keeps every other broadcast from the port too. */
-        mnl_attr_put_u8(m, IFLA_BRPORT_PROXYARP_WIFI, 1);
-        mnl_attr_nest_end(m, data);
-        mnl_attr_nest_end(m, info);
+        attr_put_u8(m, IFLA_BRPORT_PROXYARP_WIFI, 1);
+        attr_nest_end(m, data);
+        attr_nest_end(m, info);
 }
 
 void bridge_cable_name(const struct network *n, uint32_t block, char ret_name[IFNAMSIZ])
@@ -171,20 +171,20 @@ static void cable_put(struct nl_batch *b, const struct network *n, uint32_t bloc
         cable_name(n, block, 'd', lower);
         struct nlmsghdr *m =
                 link_put(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, false, "make cable between bridges", EEXIST);
-        mnl_attr_put_strz(m, IFLA_IFNAME, upper);
-        mnl_attr_put_u32(m, IFLA_MTU, mtu);
-        mnl_attr_put_u32(m, IFLA_MASTER, (uint32_t)parent);
-        struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
-        mnl_attr_put_strz(m, IFLA_INFO_KIND, "veth");
-        struct nlattr *data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
-        struct nlattr *peer = mnl_attr_nest_start(m, VETH_INFO_PEER);
-        struct ifinfomsg *i = mnl_nlmsg_put_extra_header(m, sizeof(*i));
+        attr_put_str(m, IFLA_IFNAME, upper);
+        attr_put_u32(m, IFLA_MTU, mtu);
+        attr_put_u32(m, IFLA_MASTER, (uint32_t)parent);
+        struct nlattr *info = attr_nest_begin(m, IFLA_LINKINFO);
+        attr_put_str(m, IFLA_INFO_KIND, "veth");
+        struct nlattr *data = attr_nest_begin(m, IFLA_INFO_DATA);
+        struct nlattr *peer = attr_nest_begin(m, VETH_INFO_PEER);
+        struct ifinfomsg *i = message_put(m, sizeof(*i));
         i->ifi_family = AF_UNSPEC;
-        mnl_attr_put_strz(m, IFLA_IFNAME, lower);
-        mnl_attr_put_u32(m, IFLA_MTU, mtu);
-        mnl_attr_nest_end(m, peer);
-        mnl_attr_nest_end(m, data);
-        mnl_attr_nest_end(m, info);
+        attr_put_str(m, IFLA_IFNAME, lower);
+        attr_put_u32(m, IFLA_MTU, mtu);
+        attr_nest_end(m, peer);
+        attr_nest_end(m, data);
+        attr_nest_end(m, info);
 }
 
 static int block_create(int fd, int nft_fd, const struct network *n, uint32_t block, const struct link_state *parent,
@@ -211,10 +211,10 @@ static int block_create(int fd, int nft_fd, const struct network *n, uint32_t bl
                 return err_set(err, ERR_SYSTEM, "cable %s is gone just after it was made", lower);
         nl_start(&b, fd);
         struct nlmsghdr *m = link_put(&b, RTM_NEWLINK, 0, end.index, true, "plug cable into bridge", 0);
-        mnl_attr_put_u32(m, IFLA_MASTER, (uint32_t)link.index);
+        attr_put_u32(m, IFLA_MASTER, (uint32_t)link.index);
         bridge_port_put(&b, lower, false, false);
         m = link_put(&b, RTM_NEWLINK, 0, 0, true, "set cable up", 0);
-        mnl_attr_put_strz(m, IFLA_IFNAME, upper);
+        attr_put_str(m, IFLA_IFNAME, upper);
         /* The way to the gateway is known from the start, or each frame to it would go to all ports until it has sent one. */
         link_mac_from_address(n->gateway, gateway);
         link_put_neighbour(&b, AF_BRIDGE, end.index, n->gateway, gateway);

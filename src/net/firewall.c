@@ -196,7 +196,7 @@ static const struct rule {
 static void table_put(struct nl_batch *b)
 {
         struct nlmsghdr *m = nft_put(b, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, "add nf_tables table", 0);
-        mnl_attr_put_strz(m, NFTA_TABLE_NAME, FIREWALL_TABLE);
+        attr_put_str(m, NFTA_TABLE_NAME, FIREWALL_TABLE);
         for (size_t i = 0; i < ELEMENTS(sets); i++)
                 nft_set_add(b, FIREWALL_TABLE, &sets[i]);
         for (size_t i = 0; i < ELEMENTS(chains); i++)

@@ -28,21 +28,21 @@ size_t forward_pattern(const char *bridge)
         return str_starts(bridge, BRIDGE_PREFIX) ? strlen(BRIDGE_PREFIX) : strlen(bridge) + 1;
 }
 
-static const char *attr_text(const struct nlmsghdr *m, int type)
+static const char *message_text(const struct nlmsghdr *m, int type)
 {
         const struct nlattr *a;
-        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == type &&
-                                                             mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >=
-                                                                     0) return mnl_attr_get_str(a);
+        attr_each (a, m, sizeof(struct nfgenmsg))
+                if (attr_type(a) == type && attr_is_string(a))
+                        return attr_str(a);
         return "";
 }
 
-static uint32_t attr_u32(const struct nlmsghdr *m, int type)
+static uint32_t message_u32(const struct nlmsghdr *m, int type)
 {
         const struct nlattr *a;
-        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == type &&
-                                                             mnl_attr_get_payload_len(a) ==
-                                                                     4) return ntohl(mnl_attr_get_u32(a));
+        attr_each (a, m, sizeof(struct nfgenmsg))
+                if (attr_type(a) == type && attr_len(a) == 4)
+                        return ntohl(attr_u32(a));
         return 0;
 }
 
@@ -50,14 +50,16 @@ static const struct nlattr *nested(const struct nlattr *parent, int type)
 {
         const struct nlattr *a;
         if (parent)
-                mnl_attr_for_each_nested(a, parent) if (mnl_attr_get_type(a) == type) return a;
+                attr_each_in (a, parent)
+                        if (attr_type(a) == type)
+                                return a;
         return NULL;
 }
 
 static uint32_t nested_u32(const struct nlattr *parent, int type)
 {
         const struct nlattr *a = nested(parent, type);
-        return a && mnl_attr_get_payload_len(a) == 4 ? ntohl(mnl_attr_get_u32(a)) : UINT32_MAX;
+        return a && attr_len(a) == 4 ? ntohl(attr_u32(a)) : UINT32_MAX;
 }
 
 /* The parts of one rule as far as they are of the form "interface is X, count, accept". */
@@ -69,15 +71,14 @@ struct rule_shape {
 static void shape_add(struct rule_shape *shape, const struct nlattr *expression, const char *bridge)
 {
         const struct nlattr *name = nested(expression, NFTA_EXPR_NAME), *data = nested(expression, NFTA_EXPR_DATA);
-        const char *kind = name && mnl_attr_validate(name, MNL_TYPE_NUL_STRING) >= 0 ? mnl_attr_get_str(name) : "";
+        const char *kind = name && attr_is_string(name) ? attr_str(name) : "";
         size_t len = forward_pattern(bridge);
         if (str_eq(kind, "meta") && shape->key == UINT32_MAX) {
                 shape->key = nested_u32(data, NFTA_META_KEY);
         } else if (str_eq(kind, "cmp") && !shape->matches) {
                 const struct nlattr *value = nested(nested(data, NFTA_CMP_DATA), NFTA_DATA_VALUE);
-                shape->matches = nested_u32(data, NFTA_CMP_OP) == NFT_CMP_EQ && value &&
-                                 mnl_attr_get_payload_len(value) == len &&
-                                 memcmp(mnl_attr_get_payload(value), bridge, len) == 0;
+                shape->matches = nested_u32(data, NFTA_CMP_OP) == NFT_CMP_EQ && value && attr_len(value) == len &&
+                                 memcmp(attr_data(value), bridge, len) == 0;
         } else if (str_eq(kind, "immediate")) {
                 const struct nlattr *verdict = nested(nested(data, NFTA_IMMEDIATE_DATA), NFTA_DATA_VERDICT);
                 shape->accepts = nested_u32(verdict, NFTA_VERDICT_CODE) == NF_ACCEPT;
@@ -88,13 +89,15 @@ static void shape_add(struct rule_shape *shape, const struct nlattr *expression,
 
 static void scan_rule(struct scan *s, const struct nlmsghdr *m)
 {
-        if (!str_eq(attr_text(m, NFTA_RULE_CHAIN), s->chain))
+        if (!str_eq(message_text(m, NFTA_RULE_CHAIN), s->chain))
                 return;
         s->rules++;
         struct rule_shape shape = { .key = UINT32_MAX };
         const struct nlattr *a, *expression;
-        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_RULE_EXPRESSIONS)
-                mnl_attr_for_each_nested(expression, a) shape_add(&shape, expression, s->bridge);
+        attr_each (a, m, sizeof(struct nfgenmsg))
+                if (attr_type(a) == NFTA_RULE_EXPRESSIONS)
+                        attr_each_in (expression, a)
+                                shape_add(&shape, expression, s->bridge);
         if (!shape.matches || !shape.accepts || shape.other)
                 return;
         s->in |= shape.key == NFT_META_IIFNAME;
@@ -108,14 +111,14 @@ static void scan_answer(const struct nlmsghdr *m, void *data)
                 s->registered = true;
         switch (m->nlmsg_type & 0xff) {
         case NFT_MSG_NEWGEN:
-                s->genid = attr_u32(m, NFTA_GEN_ID);
+                s->genid = message_u32(m, NFTA_GEN_ID);
                 break;
         case NFT_MSG_NEWCHAIN:
-                s->has_forward |= str_eq(attr_text(m, NFTA_CHAIN_NAME), "FORWARD");
-                if (!str_eq(attr_text(m, NFTA_CHAIN_NAME), USER_CHAIN))
+                s->has_forward |= str_eq(message_text(m, NFTA_CHAIN_NAME), "FORWARD");
+                if (!str_eq(message_text(m, NFTA_CHAIN_NAME), USER_CHAIN))
                         break;
                 s->has_user = true;
-                s->user_use = attr_u32(m, NFTA_CHAIN_USE);
+                s->user_use = message_u32(m, NFTA_CHAIN_USE);
                 break;
         case NFT_MSG_NEWRULE:
                 scan_rule(s, m);
@@ -126,15 +129,15 @@ static void scan_answer(const struct nlmsghdr *m, void *data)
 static void ask_chain(struct nl_batch *b, const char *chain)
 {
         struct nlmsghdr *m = nft_put(b, NFT_MSG_GETCHAIN, 0, "look for chain", ENOENT);
-        mnl_attr_put_strz(m, NFTA_CHAIN_TABLE, FILTER);
-        mnl_attr_put_strz(m, NFTA_CHAIN_NAME, chain);
+        attr_put_str(m, NFTA_CHAIN_TABLE, FILTER);
+        attr_put_str(m, NFTA_CHAIN_NAME, chain);
 }
 
 static void ask_rules(struct nl_batch *b, const char *chain)
 {
         struct nlmsghdr *m = nft_put(b, NFT_MSG_GETRULE, NLM_F_DUMP, "look for rules", ENOENT);
-        mnl_attr_put_strz(m, NFTA_RULE_TABLE, FILTER);
-        mnl_attr_put_strz(m, NFTA_RULE_CHAIN, chain);
+        attr_put_str(m, NFTA_RULE_TABLE, FILTER);
+        attr_put_str(m, NFTA_RULE_CHAIN, chain);
 }
 
 static int scan_all(int fd, struct scan *s, struct err *err)
@@ -178,7 +181,7 @@ static int add_rules(int fd, const struct scan *s, bool make_chain, struct err *
         nft_begin(&b, s->genid);
         if (make_chain) {
                 struct nlmsghdr *m = nft_put(&b, NFT_MSG_NEWTABLE, NLM_F_CREATE, "add filter table", 0);
-                mnl_attr_put_strz(m, NFTA_TABLE_NAME, FILTER);
+                attr_put_str(m, NFTA_TABLE_NAME, FILTER);
                 nft_chain_add(&b, FILTER, &(struct nft_chain){ .name = USER_CHAIN }, 0);
         }
         if (!s->in)

@@ -26,7 +26,7 @@ struct look {
 static void look_answer(const struct nlmsghdr *m, void *data)
 {
         struct look *look = data;
-        const struct ifinfomsg *i = mnl_nlmsg_get_payload(m);
+        const struct ifinfomsg *i = message_body(m);
         const struct nlattr *a;
         if (m->nlmsg_type != RTM_NEWLINK)
                 return;
@@ -34,12 +34,11 @@ static void look_answer(const struct nlmsghdr *m, void *data)
         look->found.index = i->ifi_index;
         look->found.up = i->ifi_flags & IFF_UP;
         look->found.running = i->ifi_flags & IFF_RUNNING;
-        mnl_attr_for_each(a, m, sizeof(*i))
-        {
-                if (mnl_attr_get_type(a) == IFLA_MTU && mnl_attr_get_payload_len(a) == 4)
-                        look->found.mtu = mnl_attr_get_u32(a);
-                if (mnl_attr_get_type(a) == IFLA_ADDRESS && mnl_attr_get_payload_len(a) == 6)
-                        memcpy(look->found.mac, mnl_attr_get_payload(a), 6);
+        attr_each (a, m, sizeof(*i)) {
+                if (attr_type(a) == IFLA_MTU && attr_len(a) == 4)
+                        look->found.mtu = attr_u32(a);
+                if (attr_type(a) == IFLA_ADDRESS && attr_len(a) == 6)
+                        memcpy(look->found.mac, attr_data(a), 6);
         }
 }
 
@@ -51,8 +50,8 @@ bool link_look(int fd, const char *name, struct link_state *ret)
         struct nl_batch b;
         nl_start(&b, fd);
         struct nlmsghdr *m = link_put(&b, RTM_GETLINK, 0, 0, false, "look at interface", 0);
-        mnl_attr_put_strz(m, IFLA_IFNAME, name);
-        mnl_attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        attr_put_str(m, IFLA_IFNAME, name);
+        attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
         if (nl_commit(&b, look_answer, &look, &ignored) < 0 || !look.seen)
                 return false;
         *ret = look.found;
@@ -70,10 +69,9 @@ static void list_answer(const struct nlmsghdr *m, void *data)
         const struct nlattr *a;
         if (m->nlmsg_type != RTM_NEWLINK)
                 return;
-        mnl_attr_for_each(a, m, sizeof(struct ifinfomsg)) if (mnl_attr_get_type(a) == IFLA_IFNAME &&
-                                                              mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 &&
-                                                              str_starts(mnl_attr_get_str(a), list->prefix))
-                strv_push(&list->names, mnl_attr_get_str(a));
+        attr_each (a, m, sizeof(struct ifinfomsg))
+                if (attr_type(a) == IFLA_IFNAME && attr_is_string(a) && str_starts(attr_str(a), list->prefix))
+                        strv_push(&list->names, attr_str(a));
 }
 
 int link_list_bridges(int fd, const char *prefix, char ***ret_names, struct err *err)
@@ -82,10 +80,10 @@ int link_list_bridges(int fd, const char *prefix, char ***ret_names, struct err 
         struct nl_batch b;
         nl_start(&b, fd);
         struct nlmsghdr *m = link_put(&b, RTM_GETLINK, NLM_F_DUMP, 0, false, "list bridges", 0);
-        mnl_attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
-        mnl_attr_put_strz(m, IFLA_INFO_KIND, "bridge");
-        mnl_attr_nest_end(m, info);
+        attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        struct nlattr *info = attr_nest_begin(m, IFLA_LINKINFO);
+        attr_put_str(m, IFLA_INFO_KIND, "bridge");
+        attr_nest_end(m, info);
         if (nl_commit(&b, list_answer, &list, err) < 0) {
                 strv_free(list.names);
                 return -1;
@@ -124,7 +122,7 @@ struct nlmsghdr *link_put(struct nl_batch *b, uint16_t type, uint16_t flags, int
                           int tolerated)
 {
         struct nlmsghdr *m = nl_put(b, type, flags, what, tolerated);
-        struct ifinfomsg *i = mnl_nlmsg_put_extra_header(m, sizeof(*i));
+        struct ifinfomsg *i = message_put(m, sizeof(*i));
         i->ifi_family = AF_UNSPEC;
         i->ifi_index = index;
         i->ifi_flags = up ? IFF_UP : 0;
@@ -135,25 +133,25 @@ struct nlmsghdr *link_put(struct nl_batch *b, uint16_t type, uint16_t flags, int
 void link_put_address(struct nl_batch *b, int index, struct in_addr address, uint8_t prefix)
 {
         struct nlmsghdr *m = nl_put(b, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, "add address", EEXIST);
-        struct ifaddrmsg *a = mnl_nlmsg_put_extra_header(m, sizeof(*a));
+        struct ifaddrmsg *a = message_put(m, sizeof(*a));
         a->ifa_family = AF_INET;
         a->ifa_prefixlen = prefix;
         a->ifa_index = (uint32_t)index;
-        mnl_attr_put_u32(m, IFA_LOCAL, address.s_addr);
-        mnl_attr_put_u32(m, IFA_ADDRESS, address.s_addr);
+        attr_put_u32(m, IFA_LOCAL, address.s_addr);
+        attr_put_u32(m, IFA_ADDRESS, address.s_addr);
         uint32_t host = prefix < 32 ? 0xffffffffu >> prefix : 0;
-        mnl_attr_put_u32(m, IFA_BROADCAST, address.s_addr | htonl(host));
+        attr_put_u32(m, IFA_BROADCAST, address.s_addr | htonl(host));
 }
 
 void link_put_no_ipv6(struct nl_batch *b, int index)
 {
         /* A kernel without IPv6 does not know the family. */
         struct nlmsghdr *m = link_put(b, RTM_NEWLINK, 0, index, false, "switch off IPv6 addresses", EAFNOSUPPORT);
-        struct nlattr *spec = mnl_attr_nest_start(m, IFLA_AF_SPEC);
-        struct nlattr *family = mnl_attr_nest_start(m, AF_INET6);
-        mnl_attr_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-        mnl_attr_nest_end(m, family);
-        mnl_attr_nest_end(m, spec);
+        struct nlattr *spec = attr_nest_begin(m, IFLA_AF_SPEC);
+        struct nlattr *family = attr_nest_begin(m, AF_INET6);
+        attr_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+        attr_nest_end(m, family);
+        attr_nest_end(m, spec);
 }
 
 void link_ipv6_off(const char *name)
@@ -169,14 +167,14 @@ void link_put_default_route(struct nl_batch *b, int index, struct in_addr gatewa
 {
         /* A container's first network keeps the default route, so one that exists is no error. */
         struct nlmsghdr *m = nl_put(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, "add default route", EEXIST);
-        struct rtmsg *r = mnl_nlmsg_put_extra_header(m, sizeof(*r));
+        struct rtmsg *r = message_put(m, sizeof(*r));
         r->rtm_family = AF_INET;
         r->rtm_table = RT_TABLE_MAIN;
         r->rtm_protocol = RTPROT_BOOT;
         r->rtm_scope = RT_SCOPE_UNIVERSE;
         r->rtm_type = RTN_UNICAST;
-        mnl_attr_put_u32(m, RTA_GATEWAY, gateway.s_addr);
-        mnl_attr_put_u32(m, RTA_OIF, (uint32_t)index);
+        attr_put_u32(m, RTA_GATEWAY, gateway.s_addr);
+        attr_put_u32(m, RTA_OIF, (uint32_t)index);
 }
 
 void link_put_neighbour(struct nl_batch *b, int family, int index, struct in_addr address, const uint8_t mac[6])
@@ -184,27 +182,27 @@ void link_put_neighbour(struct nl_batch *b, int family, int index, struct in_add
         /* EPERM is the kernel's word for an entry that a change of the link's carrier swept away this moment. What has no entry is
          * found by ARP, so nothing is lost. */
         struct nlmsghdr *m = nl_put(b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, "add neighbour", EPERM);
-        struct ndmsg *d = mnl_nlmsg_put_extra_header(m, sizeof(*d));
+        struct ndmsg *d = message_put(m, sizeof(*d));
         d->ndm_family = (uint8_t)family;
         d->ndm_ifindex = index;
         d->ndm_state = family == AF_BRIDGE ? NUD_NOARP : NUD_PERMANENT;
         d->ndm_flags = family == AF_BRIDGE ? NTF_MASTER | NTF_STICKY : 0;
         if (family != AF_BRIDGE)
-                mnl_attr_put_u32(m, NDA_DST, address.s_addr);
-        mnl_attr_put(m, NDA_LLADDR, 6, mac);
+                attr_put_u32(m, NDA_DST, address.s_addr);
+        attr_put(m, NDA_LLADDR, 6, mac);
 }
 
 void link_put_neighbour_removal(struct nl_batch *b, int family, int index, struct in_addr address, const uint8_t mac[6])
 {
         struct nlmsghdr *m = nl_put(b, RTM_DELNEIGH, 0, "remove neighbour", ENOENT);
-        struct ndmsg *d = mnl_nlmsg_put_extra_header(m, sizeof(*d));
+        struct ndmsg *d = message_put(m, sizeof(*d));
         d->ndm_family = (uint8_t)family;
         d->ndm_ifindex = index;
         if (family == AF_BRIDGE) {
                 d->ndm_flags = NTF_MASTER;
-                mnl_attr_put(m, NDA_LLADDR, 6, mac);
+                attr_put(m, NDA_LLADDR, 6, mac);
         } else {
-                mnl_attr_put_u32(m, NDA_DST, address.s_addr);
+                attr_put_u32(m, NDA_DST, address.s_addr);
         }
 }
 
@@ -213,7 +211,7 @@ int link_remove(int fd, const char *name, struct err *err)
         struct nl_batch b;
         nl_start(&b, fd);
         struct nlmsghdr *m = link_put(&b, RTM_DELLINK, 0, 0, false, "remove interface", ENODEV);
-        mnl_attr_put_strz(m, IFLA_IFNAME, name);
+        attr_put_str(m, IFLA_IFNAME, name);
         return nl_commit(&b, NULL, NULL, err);
 }
 

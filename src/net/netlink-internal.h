@@ -5,13 +5,13 @@
  *     struct nl_batch b;
  *     nl_start(&b, fd);
  *     m = nl_put(&b, RTM_NEWLINK, NLM_F_CREATE, "make bridge", EEXIST);    -- errno that counts as success, or 0
- *     mnl_attr_put...(m, ...);                                             -- at most NL_MESSAGE_MAX bytes a message
+ *     attr_put...(m, ...);                                             -- at most NL_MESSAGE_MAX bytes a message
  *     nl_commit(&b, NULL, NULL, err);
  */
 #ifndef TARE_NET_NETLINK_INTERNAL_H
 #define TARE_NET_NETLINK_INTERNAL_H
 
-#include <libmnl/libmnl.h>
+#include "net/attribute-internal.h"
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stddef.h>

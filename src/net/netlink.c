@@ -57,7 +57,7 @@ struct nlmsghdr *nl_put(struct nl_batch *b, uint16_t type, uint16_t flags, const
         }
         b->notes[b->count].what = what;
         b->notes[b->count].tolerated = tolerated;
-        b->last = mnl_nlmsg_put_header(b->data + used);
+        b->last = message_begin(b->data + used);
         b->last->nlmsg_type = type;
         b->last->nlmsg_flags = NLM_F_REQUEST | flags;
         b->last->nlmsg_seq = b->first + b->count++;
@@ -69,21 +69,22 @@ static const char *error_words(const struct nlmsghdr *m)
 {
         if (!(m->nlmsg_flags & NLM_F_ACK_TLVS))
                 return NULL;
-        const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
+        const struct nlmsgerr *e = message_body(m);
         size_t offset = sizeof(*e);
         if (!(m->nlmsg_flags & NLM_F_CAPPED) && e->msg.nlmsg_len >= NLMSG_HDRLEN)
                 offset += NLMSG_ALIGN(e->msg.nlmsg_len - NLMSG_HDRLEN);
         const struct nlattr *a;
-        mnl_attr_for_each(a, m, offset) if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG &&
-                                            mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0) return mnl_attr_get_str(a);
+        attr_each (a, m, offset)
+                if (attr_type(a) == NLMSGERR_ATTR_MSG && attr_is_string(a))
+                        return attr_str(a);
         return NULL;
 }
 
 static int answer_error(const struct nl_batch *b, const struct nlmsghdr *m, struct err *err)
 {
-        const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
+        const struct nlmsgerr *e = message_body(m);
         uint32_t index = m->nlmsg_seq - b->first;
-        if (m->nlmsg_len < mnl_nlmsg_size(sizeof(*e)) || index >= b->count || e->error == 0)
+        if (!message_has(m, sizeof(*e)) || index >= b->count || e->error == 0)
                 return 0;
         if (b->notes[index].tolerated && -e->error == b->notes[index].tolerated)
                 return 0;
@@ -97,7 +98,7 @@ static int answers_read(const struct nl_batch *b, const char *data, int len, nl_
                         struct err *err)
 {
         int result = 0;
-        for (const struct nlmsghdr *m = (const void *)data; mnl_nlmsg_ok(m, len); m = mnl_nlmsg_next(m, &len)) {
+        for (const struct nlmsghdr *m = (const void *)data; message_ok(m, len); m = message_next(m, &len)) {
                 if (m->nlmsg_type == NLMSG_ERROR) {
                         /* Only the first failure is told: in an nf_tables batch the others follow from it. */
                         if (result == 0 && err->kind == ERR_NONE)

@@ -1,5 +1,5 @@
-/* nf_tables messages and expressions, written straight with libmnl: our rule set is small and fixed, and a program that
- * does not load libnftnl starts sooner. linux/netfilter/nf_tables.h is the reference; numbers there are big-endian. */
+/* nf_tables messages and expressions, written straight: our rule set is small and fixed, and a program that needs no
+ * library for it starts sooner. linux/netfilter/nf_tables.h is the reference; numbers there are big-endian. */
 #ifndef TARE_NET_NFT_INTERNAL_H
 #define TARE_NET_NFT_INTERNAL_H
 

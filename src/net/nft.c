@@ -6,7 +6,7 @@
 
 static void generation_header(struct nlmsghdr *m, uint8_t family, uint16_t res_id)
 {
-        struct nfgenmsg *g = mnl_nlmsg_put_extra_header(m, sizeof(*g));
+        struct nfgenmsg *g = message_put(m, sizeof(*g));
         g->nfgen_family = family;
         g->version = NFNETLINK_V0;
         g->res_id = htons(res_id);
@@ -17,7 +17,7 @@ void nft_begin(struct nl_batch *b, uint32_t genid)
         struct nlmsghdr *m = nl_put(b, NFNL_MSG_BATCH_BEGIN, 0, "begin nf_tables transaction", 0);
         generation_header(m, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
         if (genid)
-                mnl_attr_put_u32(m, NFNL_BATCH_GENID, htonl(genid));
+                attr_put_u32(m, NFNL_BATCH_GENID, htonl(genid));
 }
 
 void nft_end(struct nl_batch *b)
@@ -35,36 +35,36 @@ struct nlmsghdr *nft_put(struct nl_batch *b, int type, uint16_t flags, const cha
 
 void nft_u32(struct nlmsghdr *m, int type, uint32_t value)
 {
-        mnl_attr_put_u32(m, (uint16_t)type, htonl(value));
+        attr_put_u32(m, (uint16_t)type, htonl(value));
 }
 
 void nft_data(struct nlmsghdr *m, int type, const void *data, size_t len)
 {
-        struct nlattr *nest = mnl_attr_nest_start(m, (uint16_t)type);
-        mnl_attr_put(m, NFTA_DATA_VALUE, len, data);
-        mnl_attr_nest_end(m, nest);
+        struct nlattr *nest = attr_nest_begin(m, (uint16_t)type);
+        attr_put(m, NFTA_DATA_VALUE, len, data);
+        attr_nest_end(m, nest);
 }
 
 void nft_chain_add(struct nl_batch *b, const char *table, const struct nft_chain *c, uint16_t flags)
 {
         struct nlmsghdr *m = nft_put(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE | flags, "add nf_tables chain", 0);
-        mnl_attr_put_strz(m, NFTA_CHAIN_TABLE, table);
-        mnl_attr_put_strz(m, NFTA_CHAIN_NAME, c->name);
+        attr_put_str(m, NFTA_CHAIN_TABLE, table);
+        attr_put_str(m, NFTA_CHAIN_NAME, c->name);
         if (!c->type)
                 return;
-        struct nlattr *hook = mnl_attr_nest_start(m, NFTA_CHAIN_HOOK);
+        struct nlattr *hook = attr_nest_begin(m, NFTA_CHAIN_HOOK);
         nft_u32(m, NFTA_HOOK_HOOKNUM, (uint32_t)c->hook);
         nft_u32(m, NFTA_HOOK_PRIORITY, (uint32_t)c->priority);
-        mnl_attr_nest_end(m, hook);
+        attr_nest_end(m, hook);
         nft_u32(m, NFTA_CHAIN_POLICY, NF_ACCEPT);
-        mnl_attr_put_strz(m, NFTA_CHAIN_TYPE, c->type);
+        attr_put_str(m, NFTA_CHAIN_TYPE, c->type);
 }
 
 void nft_set_add(struct nl_batch *b, const char *table, const struct nft_set *s)
 {
         struct nlmsghdr *m = nft_put(b, NFT_MSG_NEWSET, NLM_F_CREATE, "add nf_tables set", 0);
-        mnl_attr_put_strz(m, NFTA_SET_TABLE, table);
-        mnl_attr_put_strz(m, NFTA_SET_NAME, s->name);
+        attr_put_str(m, NFTA_SET_TABLE, table);
+        attr_put_str(m, NFTA_SET_NAME, s->name);
         nft_u32(m, NFTA_SET_ID, b->count);
         nft_u32(m, NFTA_SET_FLAGS, s->flags);
         nft_u32(m, NFTA_SET_KEY_TYPE, s->key_type);
@@ -75,7 +75,7 @@ void nft_set_add(struct nl_batch *b, const char *table, const struct nft_set *s)
                 uint32_t order;
         } __attribute__((packed)) host_order = { 0, 4, 1 };
         if (s->key_len == IFNAMSIZ)
-                mnl_attr_put(m, NFTA_SET_USERDATA, sizeof(host_order), &host_order);
+                attr_put(m, NFTA_SET_USERDATA, sizeof(host_order), &host_order);
         if (s->flags & NFT_SET_MAP) {
                 nft_u32(m, NFTA_SET_DATA_TYPE, s->data_type);
                 nft_u32(m, NFTA_SET_DATA_LEN, s->data_len);
@@ -86,50 +86,50 @@ void nft_element_put(struct nl_batch *b, int type, const char *table, const char
                      const char *what, int tolerated)
 {
         struct nlmsghdr *m = nft_put(b, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, what, tolerated);
-        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table);
-        mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set);
-        struct nlattr *list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
-        struct nlattr *item = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
+        attr_put_str(m, NFTA_SET_ELEM_LIST_TABLE, table);
+        attr_put_str(m, NFTA_SET_ELEM_LIST_SET, set);
+        struct nlattr *list = attr_nest_begin(m, NFTA_SET_ELEM_LIST_ELEMENTS);
+        struct nlattr *item = attr_nest_begin(m, NFTA_LIST_ELEM);
         if (e->flags)
                 nft_u32(m, NFTA_SET_ELEM_FLAGS, e->flags);
         nft_data(m, NFTA_SET_ELEM_KEY, e->key, e->key_len);
         if (e->data)
                 nft_data(m, NFTA_SET_ELEM_DATA, e->data, e->data_len);
-        mnl_attr_nest_end(m, item);
-        mnl_attr_nest_end(m, list);
+        attr_nest_end(m, item);
+        attr_nest_end(m, list);
 }
 
-/* libmnl's nests are offsets we must remember; an expression is two of them inside the rule's list. */
+/* Nests are places we must remember; an expression is two of them inside the rule's list. */
 struct expression {
         struct nlattr *item, *data;
 };
 
 static struct expression expression_begin(struct nlmsghdr *m, const char *name)
 {
-        struct expression e = { .item = mnl_attr_nest_start(m, NFTA_LIST_ELEM) };
-        mnl_attr_put_strz(m, NFTA_EXPR_NAME, name);
-        e.data = mnl_attr_nest_start(m, NFTA_EXPR_DATA);
+        struct expression e = { .item = attr_nest_begin(m, NFTA_LIST_ELEM) };
+        attr_put_str(m, NFTA_EXPR_NAME, name);
+        e.data = attr_nest_begin(m, NFTA_EXPR_DATA);
         return e;
 }
 
 static void expression_end(struct nlmsghdr *m, struct expression e)
 {
-        mnl_attr_nest_end(m, e.data);
-        mnl_attr_nest_end(m, e.item);
+        attr_nest_end(m, e.data);
+        attr_nest_end(m, e.item);
 }
 
 struct nft_rule nft_rule_begin(struct nl_batch *b, const char *table, const char *chain, bool append, const char *what)
 {
         struct nft_rule r = { .m = nft_put(b, NFT_MSG_NEWRULE, NLM_F_CREATE | (append ? NLM_F_APPEND : 0), what, 0) };
-        mnl_attr_put_strz(r.m, NFTA_RULE_TABLE, table);
-        mnl_attr_put_strz(r.m, NFTA_RULE_CHAIN, chain);
-        r.list = mnl_attr_nest_start(r.m, NFTA_RULE_EXPRESSIONS);
+        attr_put_str(r.m, NFTA_RULE_TABLE, table);
+        attr_put_str(r.m, NFTA_RULE_CHAIN, chain);
+        r.list = attr_nest_begin(r.m, NFTA_RULE_EXPRESSIONS);
         return r;
 }
 
 void nft_rule_end(struct nft_rule r)
 {
-        mnl_attr_nest_end(r.m, r.list);
+        attr_nest_end(r.m, r.list);
 }
 
 void nft_meta(struct nlmsghdr *m, enum nft_meta_keys key, uint32_t reg)
@@ -191,7 +191,7 @@ void nft_mask(struct nlmsghdr *m, uint32_t reg, uint32_t mask)
 void nft_lookup(struct nlmsghdr *m, const char *set, uint32_t reg, bool invert)
 {
         struct expression e = expression_begin(m, "lookup");
-        mnl_attr_put_strz(m, NFTA_LOOKUP_SET, set);
+        attr_put_str(m, NFTA_LOOKUP_SET, set);
         nft_u32(m, NFTA_LOOKUP_SREG, reg);
         if (invert)
                 nft_u32(m, NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
@@ -201,7 +201,7 @@ void nft_lookup(struct nlmsghdr *m, const char *set, uint32_t reg, bool invert)
 void nft_map(struct nlmsghdr *m, const char *map, uint32_t reg, uint32_t ret_reg)
 {
         struct expression e = expression_begin(m, "lookup");
-        mnl_attr_put_strz(m, NFTA_LOOKUP_SET, map);
+        attr_put_str(m, NFTA_LOOKUP_SET, map);
         nft_u32(m, NFTA_LOOKUP_SREG, reg);
         nft_u32(m, NFTA_LOOKUP_DREG, ret_reg);
         expression_end(m, e);
@@ -236,12 +236,12 @@ void nft_verdict(struct nlmsghdr *m, int verdict, const char *chain)
 {
         struct expression e = expression_begin(m, "immediate");
         nft_u32(m, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-        struct nlattr *data = mnl_attr_nest_start(m, NFTA_IMMEDIATE_DATA);
-        struct nlattr *v = mnl_attr_nest_start(m, NFTA_DATA_VERDICT);
+        struct nlattr *data = attr_nest_begin(m, NFTA_IMMEDIATE_DATA);
+        struct nlattr *v = attr_nest_begin(m, NFTA_DATA_VERDICT);
         nft_u32(m, NFTA_VERDICT_CODE, (uint32_t)verdict);
         if (chain)
-                mnl_attr_put_strz(m, NFTA_VERDICT_CHAIN, chain);
-        mnl_attr_nest_end(m, v);
-        mnl_attr_nest_end(m, data);
+                attr_put_str(m, NFTA_VERDICT_CHAIN, chain);
+        attr_nest_end(m, v);
+        attr_nest_end(m, data);
         expression_end(m, e);
 }

@@ -108,8 +108,9 @@ struct port_list {
 static const void *data_value(const struct nlattr *nest, size_t len)
 {
         const struct nlattr *a;
-        mnl_attr_for_each_nested(a, nest) if (mnl_attr_get_type(a) == NFTA_DATA_VALUE &&
-                                              mnl_attr_get_payload_len(a) == len) return mnl_attr_get_payload(a);
+        attr_each_in (a, nest)
+                if (attr_type(a) == NFTA_DATA_VALUE && attr_len(a) == len)
+                        return attr_data(a);
         return NULL;
 }
 
@@ -118,11 +119,10 @@ static void list_element(struct port_list *list, const struct nlattr *element)
         size_t skip = list->any ? sizeof(struct in_addr) : 0;
         const void *key_bytes = NULL, *target_bytes = NULL;
         const struct nlattr *a;
-        mnl_attr_for_each_nested(a, element)
-        {
-                if (mnl_attr_get_type(a) == NFTA_SET_ELEM_KEY)
+        attr_each_in (a, element) {
+                if (attr_type(a) == NFTA_SET_ELEM_KEY)
                         key_bytes = data_value(a, sizeof(struct publish_key) - skip);
-                if (mnl_attr_get_type(a) == NFTA_SET_ELEM_DATA)
+                if (attr_type(a) == NFTA_SET_ELEM_DATA)
                         target_bytes = data_value(a, sizeof(struct publish_target));
         }
         if (!key_bytes || !target_bytes)
@@ -145,11 +145,11 @@ static void list_element(struct port_list *list, const struct nlattr *element)
 static void list_answer(const struct nlmsghdr *m, void *data)
 {
         const struct nlattr *a, *element;
-        mnl_attr_for_each(a, m, sizeof(struct nfgenmsg))
-        {
-                if (mnl_attr_get_type(a) != NFTA_SET_ELEM_LIST_ELEMENTS)
+        attr_each (a, m, sizeof(struct nfgenmsg)) {
+                if (attr_type(a) != NFTA_SET_ELEM_LIST_ELEMENTS)
                         continue;
-                mnl_attr_for_each_nested(element, a) list_element(data, element);
+                attr_each_in (element, a)
+                        list_element(data, element);
         }
 }
 
@@ -160,8 +160,8 @@ int firewall_ports(int fd, struct firewall_port **ret, size_t *ret_count, struct
                 struct nl_batch b;
                 nl_start(&b, fd);
                 struct nlmsghdr *m = nft_put(&b, NFT_MSG_GETSETELEM, NLM_F_DUMP, "list published ports", ENOENT);
-                mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, FIREWALL_TABLE);
-                mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, any ? "publish_any" : "publish");
+                attr_put_str(m, NFTA_SET_ELEM_LIST_TABLE, FIREWALL_TABLE);
+                attr_put_str(m, NFTA_SET_ELEM_LIST_SET, any ? "publish_any" : "publish");
                 list.any = any;
                 if (nl_commit(&b, list_answer, &list, err) < 0) {
                         free(list.ports);

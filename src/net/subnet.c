@@ -45,14 +45,15 @@ static void used_add(struct used *u, struct ip4_net n)
 
 static void route_answer(const struct nlmsghdr *m, void *data)
 {
-        const struct rtmsg *r = mnl_nlmsg_get_payload(m);
+        const struct rtmsg *r = message_body(m);
         const struct nlattr *a;
         /* Without a destination it is a default route, which covers all and means nothing. */
         if (m->nlmsg_type != RTM_NEWROUTE || r->rtm_family != AF_INET || r->rtm_dst_len == 0 ||
             r->rtm_type == RTN_BROADCAST || r->rtm_type == RTN_MULTICAST)
                 return;
-        mnl_attr_for_each(a, m, sizeof(*r)) if (mnl_attr_get_type(a) == RTA_DST && mnl_attr_get_payload_len(a) == 4)
-                used_add(data, (struct ip4_net){ { mnl_attr_get_u32(a) }, r->rtm_dst_len });
+        attr_each (a, m, sizeof(*r))
+                if (attr_type(a) == RTA_DST && attr_len(a) == 4)
+                        used_add(data, (struct ip4_net){ { attr_u32(a) }, r->rtm_dst_len });
 }
 
 static int used_routes(struct used *u, struct err *err)
@@ -63,7 +64,7 @@ static int used_routes(struct used *u, struct err *err)
         struct nl_batch b;
         nl_start(&b, fd);
         struct nlmsghdr *m = nl_put(&b, RTM_GETROUTE, NLM_F_DUMP, "list routes", 0);
-        struct rtmsg *r = mnl_nlmsg_put_extra_header(m, sizeof(*r));
+        struct rtmsg *r = message_put(m, sizeof(*r));
         r->rtm_family = AF_INET;
         return nl_commit(&b, route_answer, u, err);
 }

@@ -72,8 +72,8 @@ static int master_ready(struct job *j, struct err *err)
 /* One queue, said aloud: else the kernel makes one for each processor and waits for readers of those it takes away again. */
 static void queues_put(struct nlmsghdr *m)
 {
-        mnl_attr_put_u32(m, IFLA_NUM_TX_QUEUES, 1);
-        mnl_attr_put_u32(m, IFLA_NUM_RX_QUEUES, 1);
+        attr_put_u32(m, IFLA_NUM_TX_QUEUES, 1);
+        attr_put_u32(m, IFLA_NUM_RX_QUEUES, 1);
 }
 
 /* One message makes the pair, puts the outer end on the bridge, up, and the inner one, with name and address, into the container.
@@ -81,26 +81,26 @@ static void queues_put(struct nlmsghdr *m)
 static void pair_put(struct nl_batch *b, const struct job *j)
 {
         struct nlmsghdr *m = link_put(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, true, "make veth pair", 0);
-        mnl_attr_put_strz(m, IFLA_IFNAME, j->e->host_interface);
+        attr_put_str(m, IFLA_IFNAME, j->e->host_interface);
         queues_put(m);
-        mnl_attr_put_u32(m, IFLA_MTU, j->master.mtu);
-        mnl_attr_put_u32(m, IFLA_MASTER, (uint32_t)j->master.index);
+        attr_put_u32(m, IFLA_MTU, j->master.mtu);
+        attr_put_u32(m, IFLA_MASTER, (uint32_t)j->master.index);
         /* The same for all: no frame carries it, and each one that is different is one more the bridge goes through for every new port. */
-        mnl_attr_put(m, IFLA_ADDRESS, 6, "\x02tare\x00");
-        struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
-        mnl_attr_put_strz(m, IFLA_INFO_KIND, "veth");
-        struct nlattr *data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
-        struct nlattr *peer = mnl_attr_nest_start(m, VETH_INFO_PEER);
-        struct ifinfomsg *i = mnl_nlmsg_put_extra_header(m, sizeof(*i));
+        attr_put(m, IFLA_ADDRESS, 6, "\x02tare\x00");
+        struct nlattr *info = attr_nest_begin(m, IFLA_LINKINFO);
+        attr_put_str(m, IFLA_INFO_KIND, "veth");
+        struct nlattr *data = attr_nest_begin(m, IFLA_INFO_DATA);
+        struct nlattr *peer = attr_nest_begin(m, VETH_INFO_PEER);
+        struct ifinfomsg *i = message_put(m, sizeof(*i));
         i->ifi_family = AF_UNSPEC;
-        mnl_attr_put_strz(m, IFLA_IFNAME, j->e->interface);
+        attr_put_str(m, IFLA_IFNAME, j->e->interface);
         queues_put(m);
-        mnl_attr_put_u32(m, IFLA_MTU, j->master.mtu);
-        mnl_attr_put(m, IFLA_ADDRESS, 6, j->e->mac);
-        mnl_attr_put_u32(m, IFLA_NET_NS_FD, (uint32_t)j->netns_fd);
-        mnl_attr_nest_end(m, peer);
-        mnl_attr_nest_end(m, data);
-        mnl_attr_nest_end(m, info);
+        attr_put_u32(m, IFLA_MTU, j->master.mtu);
+        attr_put(m, IFLA_ADDRESS, 6, j->e->mac);
+        attr_put_u32(m, IFLA_NET_NS_FD, (uint32_t)j->netns_fd);
+        attr_nest_end(m, peer);
+        attr_nest_end(m, data);
+        attr_nest_end(m, info);
 }
 
 static int pair_make(struct job *j, struct err *err)
