@@ -62,11 +62,23 @@ int container_finish_locked(struct engine *e, struct container *c, struct err *e
         return row_end(e, c, err);
 }
 
-int container_destroy(struct engine *e, struct container *c, bool volumes, struct err *err)
+/* Whoever was killed between the root and the row has removed it already; or it was never made. */
+static int root_end(struct engine *e, const char *id, struct err *err)
 {
         struct storage *st;
+        struct err gone = ERR_INIT;
+        if (engine_storage(e, &st, err) < 0)
+                return -1;
+        if (root_remove(st->snapshots, id, &gone) == 0 || gone.kind == ERR_NOT_FOUND)
+                return 0;
+        *err = gone;
+        return -1;
+}
+
+int container_destroy(struct engine *e, struct container *c, bool volumes, struct err *err)
+{
         _cleanup_free_ char *dir = container_dir_path(e, c->id);
-        if (engine_storage(e, &st, err) < 0 || root_remove(st->snapshots, c->id, err) < 0 || tree_remove_at(AT_FDCWD, dir, err) < 0 ||
+        if (root_end(e, c->id, err) < 0 || tree_remove_at(AT_FDCWD, dir, err) < 0 ||
             run_dir_remove(e, c->id, err) < 0 || db_begin(engine_db(e), false, err) < 0)
                 return -1;
         _cleanup_rollback_ struct db *tx = engine_db(e);
