@@ -66,7 +66,7 @@ int run_spec_make(struct step *s, const struct run *r, int root_fd, struct oci_s
         spec->cgroups_path = workspace_cgroup(s->root_id);
         if (make_process(s, r, root_fd, spec, err) < 0)
                 return -1;
-        spec_add_default_mounts(spec, false, SHM_SIZE, false, cgroup2);
+        spec_add_default_mounts(spec, false, SHM_SIZE, NULL, cgroup2);
         spec_add_default_paths(spec);
         spec_add_default_devices(spec);
         return 0;

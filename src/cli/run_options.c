@@ -109,9 +109,9 @@ static int label_file_parse(void *options, const char *path, struct err *err)
 static int cpus_parse(void *options, const char *text, struct err *err)
 {
         double cpus;
-        if (parse_double(text, &cpus, err) < 0 || cpus < 0 || cpus > 1e6)
-                return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--cpus\" flag: not a number of CPUs", text);
-        ((struct run_options *)options)->config.nano_cpus = (int64_t)(cpus * 1e9 + 0.5);
+        if (parse_double(text, &cpus, err) < 0 || !(cpus > -1e6 && cpus < 1e6))
+                return err_set(err, ERR_INVALID, "'%s' is not a number of CPUs", text);
+        ((struct run_options *)options)->config.nano_cpus = (int64_t)(cpus * 1e9 + (cpus < 0 ? -0.5 : 0.5));
         return 0;
 }
 

@@ -56,6 +56,10 @@ static int check_memory(const struct container_config *c, struct err *err)
                 return err_set(err, ERR_INVALID, "Minimum memoryswap limit should be larger than memory limit, see usage");
         if (c->memory_reservation && c->memory && c->memory < c->memory_reservation)
                 return err_set(err, ERR_INVALID, "Minimum memory limit can not be less than memory reservation limit, see usage");
+        if (c->oom_score_adj < -1000 || c->oom_score_adj > 1000)
+                return err_set(err, ERR_INVALID, "Invalid value %lld, range for oom score adj is [-1000, 1000]", (long long)c->oom_score_adj);
+        if (c->shm_size < 0)
+                return err_set(err, ERR_INVALID, "SHM size can not be less than 0");
         if (c->memory_swappiness > 100)
                 return err_set(err, ERR_INVALID, "Invalid value: %lld, valid memory swappiness range is 0-100", (long long)c->memory_swappiness);
         return 0;
@@ -63,8 +67,6 @@ static int check_memory(const struct container_config *c, struct err *err)
 
 static int check_cpu(const struct container_config *c, struct err *err)
 {
-        if (c->nano_cpus < 0)
-                return err_set(err, ERR_INVALID, "range of CPUs is from 0.01: the value must be positive");
         if (c->nano_cpus && (c->cpu_quota || c->cpu_period))
                 return err_set(err, ERR_INVALID, "Conflicting options: Nano CPUs and CPU Period/Quota cannot both be set");
         if (c->cpu_period && (c->cpu_period < 1000 || c->cpu_period > 1000000))
@@ -73,6 +75,23 @@ static int check_cpu(const struct container_config *c, struct err *err)
                 return err_set(err, ERR_INVALID, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
         if (c->blkio_weight && (c->blkio_weight < 10 || c->blkio_weight > 1000))
                 return err_set(err, ERR_INVALID, "Range of blkio weight is from 10 to 1000");
+        return 0;
+}
+
+/* Only what belongs to a namespace of the container's own: anything else would change the host. */
+static int check_sysctl(const struct container_config *c, const char *text, struct err *err)
+{
+        static const char *const ipc[] = { "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall",
+                                           "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced", NULL };
+        _cleanup_free_ char *name = xstrndup(text, strcspn(text, "="));
+        bool net = str_starts(name, "net.");
+        if (!strchr(text, '=') ||
+            (!net && !str_starts(name, "fs.mqueue.") && !strv_has((char *const *)(uintptr_t)ipc, name)) || strstr(name, ".."))
+                return err_set(err, ERR_INVALID, "sysctl '%s' is not allowed", text);
+        if (net && str_eq(c->network_mode, "host"))
+                return err_set(err, ERR_INVALID, "sysctl '%s' is not allowed in the host network namespace", name);
+        if (!net && str_eq(c->ipc_mode, "host"))
+                return err_set(err, ERR_INVALID, "sysctl '%s' is not allowed in the host ipc namespace", name);
         return 0;
 }
 
@@ -87,10 +106,61 @@ static int check_names(const struct container_config *c, struct err *err)
                 if ((*assignment)[0] == '=' || !(*assignment)[0])
                         return err_set(err, ERR_INVALID, "invalid environment variable: %s", *assignment);
         STRV_FOREACH (sysctl, c->sysctls)
-                if (!strchr(*sysctl, '='))
-                        return err_set(err, ERR_INVALID, "sysctl '%s' is not of the form name=value", *sysctl);
+                if (check_sysctl(c, *sysctl, err) < 0)
+                        return -1;
         if (!str_empty(c->stop_signal) && signal_parse(c->stop_signal, err) < 0)
                 return -1;
+        return 0;
+}
+
+/* What lives in the namespace of the other container cannot be set from here. */
+static int check_network_mode(const struct container_config *c, struct err *err)
+{
+        const char *name = str_after(str_empty(c->network_mode) ? "" : c->network_mode, "container:");
+        if (!name)
+                return 0;
+        if (!*name)
+                return err_set(err, ERR_INVALID, "Invalid network mode: invalid container format container:<name|id>");
+        if (!str_empty(c->hostname))
+                return err_set(err, ERR_INVALID, "conflicting options: hostname and the network mode");
+        if (c->ports || c->publish_all)
+                return err_set(err, ERR_INVALID, "conflicting options: port publishing and the container type network mode");
+        if (c->dns)
+                return err_set(err, ERR_INVALID, "conflicting options: dns and the network mode");
+        if (c->extra_hosts)
+                return err_set(err, ERR_INVALID, "conflicting options: custom host-to-IP mapping and the network mode");
+        return 0;
+}
+
+static bool mode_valid(const char *mode, const char *const *words)
+{
+        if (str_empty(mode))
+                return true;
+        for (; *words; words++)
+                if (str_eq(mode, *words) || (str_ends(*words, ":") && str_starts(mode, *words) && mode[strlen(*words)]))
+                        return true;
+        return false;
+}
+
+static int check_namespaces(const struct container_config *c, struct err *err)
+{
+        static const char *const pid[] = { "private", "host", "container:", "ns:", NULL };
+        static const char *const ipc[] = { "none", "private", "shareable", "host", "container:", "ns:", NULL };
+        static const char *const uts[] = { "private", "host", "container:", "ns:", NULL };
+        static const char *const cgroup[] = { "private", "host", NULL };
+        static const char *const user[] = { "private", "auto", "host", NULL };
+        if (!mode_valid(c->pid_mode, pid))
+                return err_set(err, ERR_INVALID, "--pid: invalid PID mode: %s", c->pid_mode);
+        if (!mode_valid(c->ipc_mode, ipc))
+                return err_set(err, ERR_INVALID, "Invalid IPC mode: %s", c->ipc_mode);
+        if (!mode_valid(c->uts_mode, uts))
+                return err_set(err, ERR_INVALID, "--uts: invalid UTS mode: %s", c->uts_mode);
+        if (!mode_valid(c->cgroupns_mode, cgroup))
+                return err_set(err, ERR_INVALID, "--cgroupns: invalid CGROUP mode: %s", c->cgroupns_mode);
+        if (!mode_valid(c->userns_mode, user))
+                return err_set(err, ERR_INVALID, "--userns: invalid USER mode: %s", c->userns_mode);
+        if (c->privileged && !str_empty(c->userns_mode) && !str_eq(c->userns_mode, "host"))
+                return err_set(err, ERR_INVALID, "privileged mode is incompatible with user namespaces");
         return 0;
 }
 
@@ -107,19 +177,17 @@ static int check_modes(const struct container_config *c, struct err *err)
         STRV_FOREACH (option, c->log_opts)
                 if (!str_starts(*option, "max-size=") && !str_starts(*option, "max-file="))
                         return err_set(err, ERR_INVALID, "unknown log opt '%s' for json-file log driver", *option);
-        bool joined = c->network_mode && (str_eq(c->network_mode, "host") || str_starts(c->network_mode, "container:"));
-        if (c->network_mode && str_starts(c->network_mode, "container:") && !str_empty(c->hostname))
-                return err_set(err, ERR_INVALID, "conflicting options: hostname and the network mode");
-        if (c->network_mode && str_starts(c->network_mode, "container:") && (c->ports || c->publish_all))
-                return err_set(err, ERR_INVALID, "conflicting options: port publishing and the container type network mode");
-        if (joined && str_eq(c->uts_mode, "host") && !str_empty(c->hostname))
+        if (check_network_mode(c, err) < 0)
+                return -1;
+        if (str_eq(c->uts_mode, "host") && !str_empty(c->hostname))
                 return err_set(err, ERR_INVALID, "conflicting options: hostname and the UTS mode");
         return 0;
 }
 
 int container_config_check(const struct container_config *c, struct err *err)
 {
-        if (check_names(c, err) < 0 || check_memory(c, err) < 0 || check_cpu(c, err) < 0 || check_modes(c, err) < 0)
+        if (check_names(c, err) < 0 || check_memory(c, err) < 0 || check_cpu(c, err) < 0 || check_modes(c, err) < 0 ||
+            check_namespaces(c, err) < 0)
                 return -1;
         for (size_t i = 0; i < c->mount_count; i++)
                 for (size_t k = 0; k < i; k++)

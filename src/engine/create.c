@@ -6,6 +6,7 @@
 #include "base/timefmt.h"
 #include "engine/create-internal.h"
 #include "engine/engine-internal.h"
+#include "engine/spec-internal.h"
 #include "oci/config.h"
 
 static int image_load(struct engine *e, struct container *c, struct err *err)
@@ -48,16 +49,49 @@ static int volumes_from(struct engine *e, struct container_config *c, struct err
         return 0;
 }
 
+/* What is shared with another container is kept by its id, which does not change; so is the host name of a shared network. */
+static int joined_resolve(struct engine *e, char **mode, char **ret_hostname, struct err *err)
+{
+        const char *name = str_after(str_empty(*mode) ? "" : *mode, "container:");
+        _cleanup_container_ struct container other = { 0 };
+        container_config_init(&other.config);
+        if (!name)
+                return 0;
+        if (container_load(e, name, &other, err) < 0)
+                return -1;
+        char *resolved = xasprintf("container:%s", other.id);
+        free(*mode);
+        *mode = resolved;
+        if (ret_hostname)
+                *ret_hostname = container_hostname(&other);
+        return 0;
+}
+
+static int joins_resolve(struct engine *e, struct container_config *c, struct err *err)
+{
+        _cleanup_free_ char *hostname = NULL;
+        if (joined_resolve(e, &c->network_mode, &hostname, err) < 0 || joined_resolve(e, &c->ipc_mode, NULL, err) < 0 ||
+            joined_resolve(e, &c->pid_mode, NULL, err) < 0 || joined_resolve(e, &c->uts_mode, NULL, err) < 0)
+                return -1;
+        if (hostname && !str_eq(c->uts_mode, "host")) {
+                free(c->hostname);
+                c->hostname = TAKE_PTR(hostname);
+        }
+        return 0;
+}
+
 int container_prepare(struct engine *e, struct container_config *config, const char *name, struct container *ret, struct err *err)
 {
         _cleanup_container_ struct container c = { .config = *config };
         container_config_init(config);
         if (name && !container_name_valid(name[0] == '/' ? name + 1 : name))
                 return err_set(err, ERR_INVALID, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
-        if (volumes_from(e, &c.config, err) < 0 || image_load(e, &c, err) < 0 || container_config_check(&c.config, err) < 0)
+        if (volumes_from(e, &c.config, err) < 0 || image_load(e, &c, err) < 0 || container_config_check(&c.config, err) < 0 ||
+            container_config_check_host(&c.config, err) < 0 || spec_check(&c.config, err) < 0 ||
+            joins_resolve(e, &c.config, err) < 0)
                 return -1;
         if (!c.config.entrypoint && !c.config.cmd)
-                return err_set(err, ERR_INVALID, "no command specified");
+                return err_set(err, ERR_INVALID, "No command specified");
         random_hex(c.id, 64);
         /* an all-digit short id would be a bad host name (docker avoids it too) */
         while (strspn(c.id, "0123456789") >= 12)

@@ -73,6 +73,8 @@ int volume_populate(struct engine *e, const char *name, int root_fd, const char 
 enum restart_kind { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART_UNLESS_STOPPED };
 /* "on-failure:3"; *ret_max 0: no limit. */
 int restart_policy_parse(const char *text, enum restart_kind *ret_kind, uint32_t *ret_max, struct err *err);
+/* What only this host can tell (config_host.c); what its kernel does not know is dropped with a warning. */
+int container_config_check_host(struct container_config *c, struct err *err);
 int signal_parse(const char *text, struct err *err);   /* "KILL", "SIGKILL", "9"; -1 */
 
 #endif

@@ -184,11 +184,11 @@ static int field_parse(struct mount_request *m, char *field, struct err *err)
 static int mount_check(struct mount_request *m, const char *text, struct err *err)
 {
         if (!m->target)
-                return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--mount\" flag: target is required", text);
+                return err_set(err, ERR_INVALID, "target is required");
         if (m->kind == MOUNT_BIND && str_empty(m->source))
-                return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--mount\" flag: source is required for bind mounts", text);
+                return err_set(err, ERR_INVALID, "invalid mount config for type \"bind\": field Source must not be empty");
         if (m->kind == MOUNT_TMPFS && m->source)
-                return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"--mount\" flag: source must not be given for tmpfs", text);
+                return err_set(err, ERR_INVALID, "invalid mount config for type \"tmpfs\": field Source must not be specified");
         if (m->kind == MOUNT_BIND && m->source[0] != '/') {
                 _cleanup_free_ char *relative = m->source;
                 m->source = NULL;

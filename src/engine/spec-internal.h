@@ -28,6 +28,10 @@ int spec_add_mounts(struct engine *e, const struct container *c, int root_fd, co
 int spec_add_resources(const struct container_config *c, struct oci_spec *spec, struct err *err);
 int spec_add_security(struct engine *e, const struct container *c, struct oci_spec *spec, struct err *err);
 int spec_add_namespaces(struct engine *e, const struct container *c, struct oci_spec *spec, struct err *err);
+/* Whether the definition will make a spec: the same words are read as at the start, so that a wrong one is told when the container is made. */
+int spec_check(const struct container_config *c, struct err *err);
+int spec_check_security(const struct container_config *c, struct err *err);
+int spec_check_devices(const struct container_config *c, struct err *err);
 int spec_add_devices(const struct container_config *c, struct oci_spec *spec, struct err *err);
 
 /* True when "user[:group]" is root and the image's files need not be read. */

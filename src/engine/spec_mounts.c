@@ -2,7 +2,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -21,11 +23,26 @@ static bool mounted_by_user(const struct container_config *c, const char *target
         return false;
 }
 
+/* /dev/shm belongs to the IPC mode; NULL: one of its own. Heap. */
+static char *shm_source(const struct container_config *c, const struct oci_spec *spec)
+{
+        const char *joined = spec->namespaces[OCI_NS_IPC].path;
+        size_t tail = strlen("/ns/ipc");
+        if (str_eq(c->ipc_mode, "host"))
+                return xstrdup("/dev/shm");
+        if (str_eq(c->ipc_mode, "none"))
+                return xstrdup("");
+        if (joined && str_starts(c->ipc_mode, "container:") && str_ends(joined, "/ns/ipc"))
+                return xasprintf("%.*s/root/dev/shm", (int)(strlen(joined) - tail), joined);
+        return NULL;
+}
+
 /* A user's mount at a default one's place wins. */
 static void defaults_add(const struct container_config *c, struct oci_spec *spec)
 {
-        spec_add_default_mounts(spec, c->privileged, c->shm_size ? (uint64_t)c->shm_size : (uint64_t)64 << 20,
-                                str_eq(c->ipc_mode, "host"), !str_eq(c->cgroupns_mode, "host"));
+        _cleanup_free_ char *shm = shm_source(c, spec);
+        spec_add_default_mounts(spec, c->privileged, c->shm_size ? (uint64_t)c->shm_size : (uint64_t)64 << 20, shm,
+                                !str_eq(c->cgroupns_mode, "host"));
         size_t kept = 0;
         for (size_t i = 0; i < spec->mount_count; i++) {
                 if (mounted_by_user(c, spec->mounts[i].destination))
@@ -47,6 +64,21 @@ static int bind_source(const struct mount_request *m, struct err *err)
         if (!m->create_source)
                 return err_set(err, ERR_INVALID, "invalid mount config for type \"bind\": bind source path does not exist: %s", m->source);
         return path_mkdirs(m->source, 0755, err);
+}
+
+/* Only what is procfs may stand where processes look for it; single files of it may be replaced. */
+static int proc_check(const struct mount_request *m, struct err *err)
+{
+        struct statfs fs;
+        struct stat st;
+        bool top = str_eq(m->target, "/proc");
+        if (!top && !str_starts(m->target, "/proc/"))
+                return 0;
+        if (statfs(m->source, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
+                return 0;
+        if (!top && stat(m->source, &st) == 0 && S_ISREG(st.st_mode))
+                return 0;
+        return err_set(err, ERR_INVALID, "\"%s\" cannot be mounted because it is %s", m->target, top ? "not of type proc" : "inside /proc");
 }
 
 static char *bind_options(const struct mount_request *m)
@@ -78,7 +110,7 @@ static int request_add(struct engine *e, const struct mount_request *m, int root
                 oci_spec_add_mount(spec, m->target, "bind", path, options);
                 return 0;
         }
-        if (bind_source(m, err) < 0)
+        if (bind_source(m, err) < 0 || proc_check(m, err) < 0)
                 return -1;
         oci_spec_add_mount(spec, m->target, "bind", m->source, options);
         return 0;
@@ -113,13 +145,59 @@ static int name_file(const struct name_files *files, const char *name, const cha
         if (file_write_at(files->run_dir_fd, name, content->data ? content->data : "", content->len, 0644, false, err) < 0)
                 return -1;
         _cleanup_free_ char *source = path_join(files->run_dir, name);
-        oci_spec_add_mount(spec, target, "bind", source, "bind,rprivate,rw");
+        oci_spec_add_mount(spec, target, "bind", source, c->read_only ? "bind,rprivate,ro" : "bind,rprivate,rw");
+        return 0;
+}
+
+static const struct { const char *name, *target; } name_targets[] = {
+        { "resolv.conf", "/etc/resolv.conf" }, { "hostname", "/etc/hostname" }, { "hosts", "/etc/hosts" },
+};
+
+/* In the network of another container its name files hold too, changes included. Returns 1 when there are none to share. */
+static int name_files_share(struct engine *e, const struct container_config *c, struct oci_spec *spec, struct err *err)
+{
+        _cleanup_container_ struct container other = { 0 };
+        container_config_init(&other.config);
+        const char *name = str_after(str_empty(c->network_mode) ? "" : c->network_mode, "container:");
+        if (!name)
+                return 1;
+        if (container_load(e, name, &other, err) < 0)
+                return -1;
+        _cleanup_free_ char *dir = run_dir_path(e, other.id);
+        for (size_t i = 0; i < ELEMENTS(name_targets); i++) {
+                _cleanup_free_ char *source = path_join(dir, name_targets[i].name);
+                if (access(source, F_OK) < 0)
+                        return 1;
+                if (!mounted_by_user(c, name_targets[i].target))
+                        oci_spec_add_mount(spec, name_targets[i].target, "bind", source, c->read_only ? "bind,rprivate,ro" : "bind,rprivate,rw");
+        }
+        return 0;
+}
+
+/* With the host's network its own file, and what --add-host says. */
+static int hosts_of_host(const struct container_config *c, struct buf *ret, struct err *err)
+{
+        struct err ignored = ERR_INIT;
+        if (file_read_at(AT_FDCWD, "/etc/hosts", ret, &ignored) < 0)
+                buf_reset(ret);
+        if (ret->len && ret->data[ret->len - 1] != '\n' && buf_addf(ret, err, "\n") < 0)
+                return -1;
+        STRV_FOREACH (entry, c->extra_hosts) {
+                const char *colon = strchr(*entry, ':');
+                if (!colon)
+                        return err_set(err, ERR_INVALID, "bad format for add-host: \"%s\"", *entry);
+                const char *address = str_eq(colon + 1, "host-gateway") ? "127.0.0.1" : colon + 1;
+                if (buf_addf(ret, err, "%s\t%.*s\n", address, (int)(colon - *entry), *entry) < 0)
+                        return -1;
+        }
         return 0;
 }
 
 static int hosts_content(const struct container *container, const char *hostname, struct buf *ret, struct err *err)
 {
         const struct container_config *c = &container->config;
+        if (str_eq(c->network_mode, "host"))
+                return hosts_of_host(c, ret, err);
         char address[INET_ADDRSTRLEN] = "", gateway[INET_ADDRSTRLEN] = "127.0.0.1";
         if (container->endpoint.container[0]) {
                 inet_ntop(AF_INET, &container->endpoint.address, address, sizeof(address));
@@ -157,10 +235,16 @@ int spec_add_mounts(struct engine *e, const struct container *container, int roo
 {
         const struct container_config *c = &container->config;
         defaults_add(c, spec);
-        if (name_files_add(container, files, spec, err) < 0)
-                return -1;
         _cleanup_free_ size_t *order = by_depth(c);
-        for (size_t i = 0; i < c->mount_count; i++)
+        size_t i = 0;
+        /* a folder mounted at /etc lies below the name files, not over them */
+        for (; i < c->mount_count && depth(c->mounts[order[i]].target) < 2; i++)
+                if (request_add(e, &c->mounts[order[i]], root_fd, spec, err) < 0)
+                        return -1;
+        int shared = name_files_share(e, c, spec, err);
+        if (shared < 0 || (shared > 0 && name_files_add(container, files, spec, err) < 0))
+                return -1;
+        for (; i < c->mount_count; i++)
                 if (request_add(e, &c->mounts[order[i]], root_fd, spec, err) < 0)
                         return -1;
         return 0;

@@ -15,7 +15,11 @@ static int join_container(struct engine *e, const char *name, const char *kind, 
         if (container_load(e, name, &other, err) < 0)
                 return -1;
         if (!container_is_running(&other) || other.status.pid <= 0)
-                return err_set(err, ERR_CONFLICT, "cannot join %s of a non running container: %s", kind, name);
+                return err_set(err, ERR_CONFLICT, "cannot join %s of a non running container: %s",
+                               str_eq(kind, "net") ? "network" : str_eq(kind, "ipc") ? "IPC" : str_eq(kind, "pid") ? "PID" : kind, other.id);
+        if (str_eq(kind, "ipc") && (str_empty(other.config.ipc_mode) || str_eq(other.config.ipc_mode, "private") || str_eq(other.config.ipc_mode, "none")))
+                return err_set(err, ERR_CONFLICT,
+                               "cannot join IPC of a container %s: non-shareable IPC (hint: use IpcMode:shareable for the donor container)", other.id);
         ns->wanted = true;
         ns->path = xasprintf("/proc/%d/ns/%s", (int)other.status.pid, kind);
         return 0;

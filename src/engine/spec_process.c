@@ -31,7 +31,7 @@ static int group_add(int root_fd, const char *group, struct oci_process *p, stru
         }
         _cleanup_free_ char *as_user = xasprintf("0:%s", group);
         if (runtime_user_resolve(root_fd, as_user, &uid, &gid, &gids, &count, &home, err) < 0)
-                return err_add(err, "Unable to find group %s", group);
+                return err->kind == ERR_INVALID ? err_set(err, ERR_INVALID, "Unable to find group %s: no matching entries in group file", group) : -1;
         free(gids);
         groups_add(p, gid);
         return 0;
@@ -42,9 +42,16 @@ int process_user(int root_fd, const char *user, char *const *extra_groups, struc
         if (user_is_plain(user)) {
                 *ret_home = xstrdup("/root");
                 groups_add(p, 0);
-        } else if (runtime_user_resolve(root_fd, user, &p->uid, &p->gid, &p->additional_gids, &p->additional_gid_count, ret_home,
-                                        err) < 0) {
-                return -1;
+        } else {
+                _cleanup_free_ uint32_t *gids = NULL;
+                size_t count = 0;
+                if (runtime_user_resolve(root_fd, user, &p->uid, &p->gid, &gids, &count, ret_home, err) < 0)
+                        return -1;
+                /* the primary group is among the others too: setgid programs could shed it else (CVE-2022-36109) */
+                groups_add(p, p->gid);
+                for (size_t i = 0; i < count; i++)
+                        if (gids[i] != p->gid)
+                                groups_add(p, gids[i]);
         }
         STRV_FOREACH (group, extra_groups)
                 if (group_add(root_fd, *group, p, err) < 0)
@@ -79,6 +86,19 @@ char *container_hostname(const struct container *container)
         return xstrndup(container->id, 12);
 }
 
+/* docker's: in a network of its own a container's users may take low ports and ping. */
+static void sysctls_add(const struct container_config *c, struct oci_spec *spec)
+{
+        const struct oci_namespace *net = &spec->namespaces[OCI_NS_NETWORK];
+        if (net->wanted && !net->path) {
+                strv_push(&spec->sysctl, "net.ipv4.ip_unprivileged_port_start=0");
+                if (!spec->uid_map_count)
+                        strv_push(&spec->sysctl, "net.ipv4.ping_group_range=0 2147483647");
+        }
+        STRV_FOREACH (assignment, c->sysctls)
+                strv_env_set(&spec->sysctl, *assignment);
+}
+
 int spec_add_process(struct engine *e, const struct container *container, int root_fd, struct oci_spec *spec, struct err *err)
 {
         const struct container_config *c = &container->config;
@@ -89,7 +109,7 @@ int spec_add_process(struct engine *e, const struct container *container, int ro
         strv_extend(&p->args, c->entrypoint);
         strv_extend(&p->args, c->cmd);
         if (!p->args || str_empty(p->args[0]))
-                return err_set(err, ERR_INVALID, "no command specified");
+                return err_set(err, ERR_INVALID, "No command specified");
         p->cwd = xstrdup(str_empty(c->working_dir) ? "/" : c->working_dir);
         if (process_user(root_fd, c->user, c->group_add, p, &home, err) < 0)
                 return -1;
@@ -99,7 +119,7 @@ int spec_add_process(struct engine *e, const struct container *container, int ro
                 if (!str_empty(c->domainname))
                         spec->domainname = xstrdup(c->domainname);
         }
-        spec->sysctl = strv_dup(c->sysctls);
+        sysctls_add(c, spec);
         spec->annotations = strv_dup(c->annotations);
         return 0;
 }

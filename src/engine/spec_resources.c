@@ -110,10 +110,10 @@ static int ulimit_add(const char *text, struct oci_process *process, struct err 
                 return err_set(err, ERR_INVALID, "too many limit value arguments - %s, can only have up to two, `soft[:hard]`", equals + 1);
         if (rlimit_value(values[0], &soft, err) < 0 || rlimit_value(values[1] ? values[1] : values[0], &hard, err) < 0)
                 return err_add(err, "invalid ulimit argument %s", text);
-        if (soft > hard)
-                return err_set(err, ERR_INVALID, "ulimit soft limit must be less than or equal to hard limit: %s", text);
         for (size_t i = 0; i < ELEMENTS(rlimits); i++)
                 if (strncmp(rlimits[i].name, text, (size_t)(equals - text)) == 0 && !rlimits[i].name[equals - text]) {
+                        if (soft > hard)
+                                return err_set(err, ERR_INVALID, "ulimit soft limit must be less than or equal to hard limit: %s", equals + 1);
                         oci_spec_add_rlimit(process, rlimits[i].type, soft, hard);
                         return 0;
                 }

@@ -1,8 +1,5 @@
-/* Capabilities, seccomp, labels, masked paths and devices of a container. */
-#include <errno.h>
+/* Capabilities, seccomp, labels, masked paths of a container. */
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "base/file.h"
 #include "base/str.h"
@@ -65,6 +62,15 @@ static int seccomp_add(const struct security *s, const struct container_config *
         return 0;
 }
 
+int spec_check_security(const struct container_config *c, struct err *err)
+{
+        struct security s = { 0 };
+        uint64_t caps;
+        if (security_parse(c->security_opt, &s, err) < 0)
+                return -1;
+        return capabilities_for(c->cap_add, c->cap_drop, c->privileged, &caps, err);
+}
+
 int spec_add_security(struct engine *e, const struct container *container, struct oci_spec *spec, struct err *err)
 {
         const struct container_config *c = &container->config;
@@ -82,62 +88,4 @@ int spec_add_security(struct engine *e, const struct container *container, struc
         if (!c->privileged && !s.unconfined_paths)
                 spec_add_default_paths(spec);
         return seccomp_add(&s, c, caps, spec, err);
-}
-
-/* "/dev/x[:/dev/y[:rwm]]"; a folder stands for the devices in it */
-static int device_split(const char *text, char **ret_host, char **ret_inside, char **ret_access, struct err *err)
-{
-        _cleanup_strv_ char **parts = strv_split(text, ":", true);
-        size_t n = strv_len(parts);
-        const char *access = "rwm", *inside = NULL;
-        if (n == 0 || n > 3 || parts[0][0] != '/')
-                return err_set(err, ERR_INVALID, "invalid device specification: %s", text);
-        inside = parts[0];
-        if (n == 2 && str_only(parts[1], "rwm"))
-                access = parts[1];
-        else if (n >= 2)
-                inside = parts[1];
-        if (n == 3)
-                access = parts[2];
-        if (inside[0] != '/')
-                return err_set(err, ERR_INVALID, "bad format for path: %s", inside);
-        if (!str_only(access, "rwm") || strlen(access) > 3)
-                return err_set(err, ERR_INVALID, "invalid device mode: %s", access);
-        *ret_host = xstrdup(parts[0]);
-        *ret_inside = xstrdup(inside);
-        *ret_access = xstrdup(access);
-        return 0;
-}
-
-static int device_add(const char *text, struct oci_spec *spec, struct err *err)
-{
-        _cleanup_free_ char *host = NULL, *inside = NULL, *access = NULL;
-        struct stat st;
-        if (device_split(text, &host, &inside, &access, err) < 0)
-                return -1;
-        if (stat(host, &st) < 0)
-                return err_sys(err, "error gathering device information while adding custom device \"%s\"", host);
-        if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-                return err_set(err, ERR_INVALID, "error gathering device information while adding custom device \"%s\": not a device node", host);
-        char type = S_ISBLK(st.st_mode) ? 'b' : 'c';
-        struct oci_device *d = oci_spec_add_device(spec, inside, type, major(st.st_rdev), minor(st.st_rdev), st.st_mode & 07777);
-        d->has_uid = d->has_gid = true;
-        d->uid = st.st_uid;
-        d->gid = st.st_gid;
-        oci_spec_add_device_rule(&spec->resources, true, type, d->major, d->minor, access);
-        return 0;
-}
-
-int spec_add_devices(const struct container_config *c, struct oci_spec *spec, struct err *err)
-{
-        if (c->privileged) {
-                if (spec_add_host_devices(spec, err) < 0)
-                        return -1;
-        } else {
-                spec_add_default_devices(spec);
-        }
-        STRV_FOREACH (device, c->devices)
-                if (device_add(*device, spec, err) < 0)
-                        return -1;
-        return 0;
 }

@@ -41,6 +41,9 @@ int cgroup_children(const char *path, char ***ret, struct err *err);
 /* Number of OOM kills so far in this group. */
 uint64_t cgroup_oom_kills(struct cgroup *cg);
 
+/* Whether this kernel has a limit: the file of a v1 controller at its top, or on v2 (v2_file not NULL) the controller's. */
+bool cgroup_supports(const char *controller, const char *v1_file, const char *v2_file);
+
 struct cgroup_stats {
         uint64_t cpu_usage_ns, cpu_user_ns, cpu_system_ns, throttled_periods, throttled_ns;
         uint64_t memory_usage, memory_limit, memory_max_usage, memory_inactive_file, memory_swap;   /* bytes; limit UINT64_MAX: none */

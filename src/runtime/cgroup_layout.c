@@ -55,6 +55,17 @@ const struct cgroup_layout *cgroup_layout(void)
         return &found;
 }
 
+bool cgroup_supports(const char *controller, const char *v1_file, const char *v2_file)
+{
+        const struct cgroup_layout *l = cgroup_layout();
+        for (size_t i = 0; i < l->count; i++) {
+                _cleanup_strv_ char **names = strv_split(l->list[i].name, ",", false);
+                if (strv_has(names, controller))
+                        return cgroup_has(l->list[i].path, "/", v1_file);
+        }
+        return l->unified && v2_file;
+}
+
 void cgroup_layout_set(const struct cgroup_layout *layout)
 {
         found = *layout;

@@ -216,7 +216,7 @@ static int prepare_mounts(struct create *c, struct err *err)
                 return err_add(err, "root");
         for (size_t i = 0; i < s->mount_count; i++) {
                 const struct oci_mount *m = &s->mounts[i];
-                bool ours = privileged || needs_mapping(m) || is_relative(c, m);
+                bool ours = privileged || needs_mapping(m) || is_relative(c, m) || (m->source && mount_is_foreign(m->source));
                 if (ours && prepare_mount(c, m, &c->in.mount_fds[i], err) < 0)
                         return err_add(err, "mount %s", m->destination);
         }
@@ -240,7 +240,7 @@ static void choose_flags(struct create *c)
         c->in.guarded =
                 c->in.ns_fds[OCI_NS_USER] >= 0 || c->in.ns_fds[OCI_NS_PID] >= 0 || c->in.ns_fds[OCI_NS_MOUNT] >= 0;
         STRV_FOREACH (entry, c->spec->sysctl)
-                if (str_starts(*entry, "net.") && c->request->on_namespaces)
+                if (sysctl_needs_interfaces(*entry) && c->request->on_namespaces)
                         c->in.wait_network = true;
 }
 

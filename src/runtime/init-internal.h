@@ -65,6 +65,7 @@ int root_mount_cgroup(struct init *in, const struct oci_mount *m, struct err *er
 int console_open(struct init *in, struct err *err);
 int init_wait_cgroup(struct init *in, struct err *err);
 int init_wait_network(struct init *in, struct err *err);
+bool sysctl_needs_interfaces(const char *entry);
 
 /* ---- the process ---- */
 /* What the kernel keeps for a process and needs our privileges to set: limits, priorities, personality. */

@@ -83,6 +83,18 @@ int init_wait_network(struct init *in, struct err *err)
         return sync_expect(in->sync_fd, SYNC_NETWORK, err);
 }
 
+/* Those of an interface can be set once it is there; the others need not wait for it. */
+bool sysctl_needs_interfaces(const char *entry)
+{
+        static const char *const parts[] = { "conf", "neigh" };
+        for (size_t i = 0; i < ELEMENTS(parts); i++) {
+                const char *found = strstr(entry, parts[i]);
+                if (str_starts(entry, "net") && found && strchr("./", found[-1]) && strchr("./", found[strlen(parts[i])]))
+                        return true;
+        }
+        return false;
+}
+
 /* Written through the host's /proc: it is genuine, and shows the parameters of the writer's namespaces. */
 static int set_sysctl(const char *entry, struct err *err)
 {
@@ -103,7 +115,7 @@ static int set_sysctl(const char *entry, struct err *err)
 static int set_sysctls(struct init *in, struct err *err)
 {
         STRV_FOREACH (entry, in->spec->sysctl) {
-                if (str_starts(*entry, "net.") && init_wait_network(in, err) < 0)
+                if (sysctl_needs_interfaces(*entry) && init_wait_network(in, err) < 0)
                         return -1;
                 if (set_sysctl(*entry, err) < 0)
                         return err_add(err, "sysctl");

@@ -33,6 +33,10 @@ int mount_make(const struct oci_mount *m, const struct mount_words *w, int base_
 int mount_make_fs(const char *type, const char *source, char *const *data, uint64_t attributes, struct err *err);
 /* A copy of what is at fd (or below dir_fd at path), detached. */
 int mount_clone(int dir_fd, const char *path, bool recursive, struct err *err);
+/* "/proc/PID/root/PATH": what another container sees at PATH. open_tree(2) copies only mounts of the caller's own namespace, so a
+ * child goes there, copies and passes the descriptor back. */
+bool mount_is_foreign(const char *source);
+int mount_clone_foreign(const char *source, bool recursive, struct err *err);
 int mount_set(int fd, uint64_t set, uint64_t clear, bool recursive, struct err *err);
 int mount_set_propagation(int fd, uint64_t propagation, bool recursive, struct err *err);
 /* Changes the ids of a detached mount by a user namespace made for the maps. */

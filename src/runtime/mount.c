@@ -95,6 +95,8 @@ static int make_bind(const struct oci_mount *m, const struct mount_words *w, int
 {
         if (str_empty(m->source))
                 return err_set(err, ERR_INVALID, "a bind mount needs a source");
+        if (mount_is_foreign(m->source))
+                return mount_clone_foreign(m->source, w->recursive, err);
         if (!w->source_nofollow)
                 return mount_clone(base_fd, m->source, w->recursive, err);
         _cleanup_close_ int source = path_open_nolink(base_fd, m->source, O_PATH, 0, err);
@@ -209,8 +211,10 @@ int mount_attach(int mount_fd, int place_fd, struct err *err)
 {
         if (move_mount(mount_fd, "", place_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
                 return 0;
-        if (errno == ENOTDIR)
+        int number = errno;
+        if (number == ENOTDIR || (number == EINVAL && mount_is_directory(mount_fd) != mount_is_directory(place_fd)))
                 return err_set(err, ERR_INVALID,
-                               "a directory cannot be mounted onto a file, nor a file onto a directory");
-        return err_sys(err, "attach a mount");
+                               "not a directory: Are you trying to mount a directory onto a file (or vice-versa)? "
+                               "Check if the specified host path exists and is the expected type");
+        return err_sysnum(err, number, "attach a mount");
 }

@@ -19,7 +19,7 @@ static const struct default_mount {
         { "/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,relatime" },
 };
 
-void spec_add_default_mounts(struct oci_spec *spec, bool privileged, uint64_t shm_size, bool host_ipc,
+void spec_add_default_mounts(struct oci_spec *spec, bool privileged, uint64_t shm_size, const char *shm_source,
                              bool private_cgroupns)
 {
         for (size_t i = 0; i < ELEMENTS(default_mounts); i++) {
@@ -30,13 +30,13 @@ void spec_add_default_mounts(struct oci_spec *spec, bool privileged, uint64_t sh
         }
         if (private_cgroupns)
                 spec->namespaces[OCI_NS_CGROUP].wanted = true;
-        if (host_ipc) {
-                oci_spec_add_mount(spec, "/dev/mqueue", "bind", "/dev/mqueue", "bind,nosuid,noexec,nodev");
-                oci_spec_add_mount(spec, "/dev/shm", "bind", "/dev/shm", "bind,nosuid,noexec,nodev");
+        oci_spec_add_mount(spec, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
+        if (shm_source) {
+                if (*shm_source)
+                        oci_spec_add_mount(spec, "/dev/shm", "bind", shm_source, "bind,nosuid,noexec,nodev");
                 return;
         }
         _cleanup_free_ char *shm = xasprintf("nosuid,noexec,nodev,mode=1777,size=%" PRIu64, shm_size);
-        oci_spec_add_mount(spec, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
         oci_spec_add_mount(spec, "/dev/shm", "tmpfs", "shm", shm);
 }
 
@@ -94,6 +94,7 @@ static const struct {
         { 'c', 5, 1, "rwm" }, /* console */
         { 'c', 5, 2, "rwm" }, /* ptmx */
         { 'c', 136, -1, "rwm" }, /* pts */
+        { 'c', 10, 200, "rwm" }, /* net/tun, which VPN images make themselves */
 };
 
 void spec_add_default_devices(struct oci_spec *spec)

@@ -24,8 +24,10 @@ int seccomp_parse_docker(const char *text, size_t len, uint64_t capability_mask,
 void seccomp_free(struct oci_seccomp *s);
 
 /* Appends the default mounts (/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue /dev/shm), masked and read-only paths and device
- * rules. privileged: none masked, /sys and /sys/fs/cgroup writable, every device of the host. */
-void spec_add_default_mounts(struct oci_spec *spec, bool privileged, uint64_t shm_size, bool host_ipc, bool private_cgroupns);
+ * rules. privileged: none masked, /sys and /sys/fs/cgroup writable, every device of the host.
+ * shm_source: NULL for a /dev/shm of its own of shm_size, a path for that one, "" for none. */
+void spec_add_default_mounts(struct oci_spec *spec, bool privileged, uint64_t shm_size, const char *shm_source,
+                             bool private_cgroupns);
 void spec_add_default_paths(struct oci_spec *spec);
 void spec_add_default_devices(struct oci_spec *spec);
 /* Adds every device node of the host's /dev and rule "a *:* rwm" (--privileged). */

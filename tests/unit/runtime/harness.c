@@ -110,7 +110,7 @@ void box_init(struct box *b, const char *command)
         box_args(b, (const char *[]){ "sh", "-c", command, NULL });
         must(capabilities_for(NULL, NULL, false, &mask, &err), &err);
         capabilities_apply(mask, p);
-        spec_add_default_mounts(&b->spec, false, 1 << 20, false, true);
+        spec_add_default_mounts(&b->spec, false, 1 << 20, NULL, true);
         spec_add_default_paths(&b->spec);
         spec_add_default_devices(&b->spec);
         b->spec.seccomp = seccomp_default(mask);
