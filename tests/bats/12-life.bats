@@ -13,7 +13,7 @@ teardown_file() { tare_teardown_file; }
   tare stop -t 1 life
   [[ "$(tare ps -a --format '{{.Status}}' --filter name=life)" == "Exited (137)"* ]]
   tare start life
-  until_true test "$(tare logs life | grep -c begun)" = 2
+  until_true sh -c '[ "$(tare logs life | grep -c begun)" = 2 ]'
   run tare rm life
   [ "$status" -eq 1 ] && [[ "$output" == *"You cannot remove a running container"* ]]
   tare rm -f life
@@ -108,9 +108,9 @@ P
 }
 
 @test "kill -9 of the monitor is seen and cleared by the next command" {
-  tare run -d --name orphan --network none busybox sleep 100
+  id=$(tare run -d --name orphan --network none busybox sleep 100)
   pid=$(tare inspect -f '{{.State.Pid}}' orphan)
-  kill -9 "$(sed 's/.*"monitor":\([0-9]*\).*/\1/' "$TARE_RUN"/containers/*/status.json)"
+  kill -9 "$(sed 's/.*"monitor":\([0-9]*\).*/\1/' "$TARE_RUN/containers/$id/status.json")"
   sleep 0.2
   [[ "$(tare ps -a --filter name=orphan --format '{{.Status}}')" == Exited* ]]
   [ ! -e "/proc/$pid" ] || grep -q 'State:.Z' "/proc/$pid/status"
