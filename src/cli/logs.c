@@ -13,9 +13,12 @@ static int logs_line(void *data, bool is_stderr, int64_t time, const char *bytes
         const struct logs_options *o = data;
         FILE *out = is_stderr ? stderr : stdout;
         char text[TIME_TEXT_SIZE];
+        /* who follows sees each line at once; else only the order between the two streams must hold, and a write a line would cost most of the time */
+        if (is_stderr && fflush(stdout) != 0)
+                return err_set(err, ERR_SYSTEM, "cannot write the log to the output");
         if (o->timestamps)
                 fprintf(out, "%s ", time_format(time, text));
-        if (fwrite(bytes, 1, len, out) != len || fflush(out) != 0)
+        if (fwrite(bytes, 1, len, out) != len || (o->follow && fflush(out) != 0))
                 return err_set(err, ERR_SYSTEM, "cannot write the log to the output");
         return 0;
 }
@@ -34,7 +37,7 @@ static int logs_run(struct cli *cli, void *options, char **args, struct err *err
                 l.tail = -1;
         if (cli_engine(cli, &e, err) < 0 || container_logs(e, args[0], &l, logs_line, o, err) < 0)
                 return -1;
-        return 0;
+        return fflush(stdout) == 0 ? 0 : err_set(err, ERR_SYSTEM, "cannot write the log to the output");
 }
 
 static const struct option_row logs_rows[] = {
