@@ -137,7 +137,7 @@ static bool mode_valid(const char *mode, const char *const *words)
         if (str_empty(mode))
                 return true;
         for (; *words; words++)
-                if (str_eq(mode, *words) || (str_ends(*words, ":") && str_starts(mode, *words) && mode[strlen(*words)]))
+                if (str_ends(*words, ":") ? str_starts(mode, *words) && mode[strlen(*words)] : str_eq(mode, *words))
                         return true;
         return false;
 }

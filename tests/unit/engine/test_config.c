@@ -194,7 +194,15 @@ static void test_check(void **state)
         REFUSES("invalid hostname format", c.hostname = xstrdup("a b"));
         REFUSES("needs to be an absolute path", c.working_dir = xstrdup("srv"));
         REFUSES("invalid environment variable", strv_push(&c.env, "=x"));
-        REFUSES("is not of the form name=value", strv_push(&c.sysctls, "x"));
+        REFUSES("sysctl 'x' is not allowed", strv_push(&c.sysctls, "x"));
+        REFUSES("sysctl 'vm.swappiness=1' is not allowed", strv_push(&c.sysctls, "vm.swappiness=1"));  /* the host's */
+        REFUSES("not allowed in the host network namespace", strv_push(&c.sysctls, "net.core.somaxconn=1"); c.network_mode = xstrdup("host"));
+        REFUSES("not allowed in the host ipc namespace", strv_push(&c.sysctls, "kernel.msgmax=1"); c.ipc_mode = xstrdup("host"));
+        REFUSES("range for oom score adj", c.oom_score_adj = 1001);
+        REFUSES("invalid PID mode: odd", c.pid_mode = xstrdup("odd"));
+        REFUSES("Invalid IPC mode: container:", c.ipc_mode = xstrdup("container:"));
+        REFUSES("invalid container format", c.network_mode = xstrdup("container:"));
+        REFUSES("incompatible with user namespaces", c.privileged = true; c.userns_mode = xstrdup("private"));
         REFUSES("Invalid signal: NONE", c.stop_signal = xstrdup("NONE"));
         REFUSES("can't create 'AutoRemove' container with restart policy", c.auto_remove = true; c.restart_policy = xstrdup("always"));
         REFUSES("no log driver named 'syslog'", c.log_driver = xstrdup("syslog"));

@@ -60,7 +60,7 @@ static void test_process(void **state)
         strv_push(&m.c.config.env, "PATH=/mine");
         strv_push(&m.c.config.env, "NOVALUE");
         m.c.config.tty = true;
-        m.spec.namespaces[OCI_NS_UTS].wanted = true;
+        m.spec.namespaces[OCI_NS_UTS].wanted = m.spec.namespaces[OCI_NS_NETWORK].wanted = true;
         OK(spec_add_process(m.f->e, &m.c, -1, &m.spec, &err));
         assert_string_equal(p->args[0], "/entry");
         assert_string_equal(p->args[1], "true");
@@ -72,6 +72,7 @@ static void test_process(void **state)
         assert_null(strv_env_get(p->env, "NOVALUE"));
         assert_string_equal(m.spec.hostname, "aaaaaaaaaaaa");
         assert_int_equal(p->uid, 0);
+        assert_true(strv_has(m.spec.sysctl, "net.ipv4.ip_unprivileged_port_start=0"));
 }
 
 static void test_process_user(void **state)
@@ -86,7 +87,7 @@ static void test_process_user(void **state)
         assert_int_equal(p->uid, 1000);
         assert_int_equal(p->gid, 1001);
         assert_string_equal(strv_env_get(p->env, "HOME"), "/home/app");
-        assert_true(has_gid(p, 2000) && has_gid(p, 10) && has_gid(p, 77));
+        assert_true(has_gid(p, 1001) && has_gid(p, 2000) && has_gid(p, 10) && has_gid(p, 77));
         MAKING(bad);
         bad.c.config.user = xstrdup("nobody-here");
         FAILS(spec_add_process(bad.f->e, &bad.c, root, &bad.spec, &err), ERR_INVALID, "nobody-here");
@@ -99,7 +100,7 @@ static void test_process_empty(void **state)
 {
         MAKING(m);
         str_replace(&m.c.config.cmd[0], "");
-        FAILS(spec_add_process(m.f->e, &m.c, -1, &m.spec, &err), ERR_INVALID, "no command specified");
+        FAILS(spec_add_process(m.f->e, &m.c, -1, &m.spec, &err), ERR_INVALID, "No command specified");
 }
 
 /* --- limits --- */
@@ -226,7 +227,7 @@ static void test_namespaces_joined(void **state)
         id_of('b', other.id);
         row_put(m.f, &other, "other");
         m.c.config.network_mode = xstrdup("container:other");
-        FAILS(spec_add_namespaces(m.f->e, &m.c, &m.spec, &err), ERR_CONFLICT, "cannot join net of a non running container: other");
+        FAILS(spec_add_namespaces(m.f->e, &m.c, &m.spec, &err), ERR_CONFLICT, "cannot join network of a non running container: bbbb");
         _cleanup_close_ int monitor = running_make(m.f, &other, 4321);
         MAKING(again);
         again.c.config.network_mode = xstrdup("container:other");
@@ -309,8 +310,8 @@ static void test_devices(void **state)
         static const struct { const char *text, *words; } rows[] = {
                 { "null", "invalid device specification" },
                 { "/dev/null:/a:b:c", "invalid device specification" },
-                { "/dev/null:/a:rx", "invalid device mode" },
-                { "/dev/null:a", "bad format for path" },
+                { "/dev/null:/a:rx", "bad mode specified: rx" },
+                { "/dev/null:a", "is not an absolute path" },
                 { "/etc/passwd", "not a device node" },
         };
         for (size_t i = 0; i < ELEMENTS(rows); i++) {

@@ -60,8 +60,8 @@ static void test_mount_flag(void **state)
         assert_string_equal(m.list[3].options, "size=1m,exec");
         static const struct { const char *text, *words; } bad[] = {
                 { "type=bind,src=/h", "target is required" },
-                { "type=bind,dst=/c", "source is required for bind mounts" },
-                { "type=tmpfs,src=/h,dst=/c", "source must not be given for tmpfs" },
+                { "type=bind,dst=/c", "field Source must not be empty" },
+                { "type=tmpfs,src=/h,dst=/c", "field Source must not be specified" },
                 { "type=odd,dst=/c", "mount type unknown" },
                 { "dst=/c,size", "unexpected key 'size'" },
                 { "dst", "must be a key=value pair" },
