@@ -156,7 +156,7 @@ static int stream_parse(void *options, const char *text, struct err *err)
         _cleanup_free_ char *lower = xstrdup(text);
         str_lower(lower);
         if (!str_eq(lower, "stdin") && !str_eq(lower, "stdout") && !str_eq(lower, "stderr"))
-                return err_set(err, ERR_INVALID, "invalid argument \"%s\" for \"-a, --attach\" flag: valid streams are STDIN, STDOUT and STDERR", text);
+                return err_set(err, ERR_INVALID, "valid streams are STDIN, STDOUT and STDERR");
         strv_push(&o->attach, lower);
         return 0;
 }
@@ -333,12 +333,18 @@ int run_image_ensure(struct cli *cli, const struct run_options *o, struct err *e
         if (cli_engine(cli, &e, err) < 0)
                 return -1;
         struct err missing = ERR_INIT;
-        if (image_find_brief(engine_db(e), o->config.image, &image, &missing) == 0)
+        int found = str_empty(o->config.platform) ? image_find_brief(engine_db(e), o->config.image, &image, &missing)
+                                                  : container_image_find(e, o->config.image, o->config.platform, &image, &missing);
+        if (found == 0)
                 return 0;
         if (missing.kind != ERR_NOT_FOUND || str_eq(o->pull, "never"))
                 return err_set(err, missing.kind, "%s", missing.msg);
+        _cleanup_reference_ struct reference r = { 0 };
+        if (reference_parse(o->config.image, &r, err) < 0)
+                return -1;
+        _cleanup_free_ char *familiar = reference_familiar(&r);
         if (!o->quiet)
-                fprintf(stderr, "Unable to find image '%s' locally\n", o->config.image);
+                fprintf(stderr, "Unable to find image '%s' locally\n", familiar);
         return image_pull_spawn(cli, o, err);
 }
 

@@ -39,7 +39,7 @@ int restart_policy_parse(const char *text, enum restart_kind *ret_kind, uint32_t
                 if (parts[1] && i != RESTART_ON_FAILURE)
                         return err_set(err, ERR_INVALID, "maximum retry count cannot be used with restart policy '%s'", names[i]);
                 if (parts[1] && parse_u32(parts[1], ret_max, err) < 0)
-                        return err_add(err, "maximum retry count must be an integer");
+                        return err_set(err, ERR_INVALID, "invalid restart policy format: maximum retry count must be an integer");
                 *ret_kind = (enum restart_kind)i;
                 return 0;
         }
@@ -171,12 +171,12 @@ static int check_modes(const struct container_config *c, struct err *err)
         if (restart_policy_parse(c->restart_policy, &kind, &max, err) < 0)
                 return -1;
         if (kind != RESTART_NO && c->auto_remove)
-                return err_set(err, ERR_INVALID, "can't create 'AutoRemove' container with restart policy");
+                return err_set(err, ERR_INVALID, "conflicting options: cannot specify both --restart and --rm");
         if (!str_empty(c->log_driver) && !str_eq(c->log_driver, "json-file") && !str_eq(c->log_driver, "none"))
                 return err_set(err, ERR_INVALID, "logger: no log driver named '%s' is registered (json-file, none)", c->log_driver);
         STRV_FOREACH (option, c->log_opts)
                 if (!str_starts(*option, "max-size=") && !str_starts(*option, "max-file="))
-                        return err_set(err, ERR_INVALID, "unknown log opt '%s' for json-file log driver", *option);
+                        return err_set(err, ERR_INVALID, "unknown log opt '%.*s' for json-file log driver", (int)strcspn(*option, "="), *option);
         if (check_network_mode(c, err) < 0)
                 return -1;
         if (str_eq(c->uts_mode, "host") && !str_empty(c->hostname))

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "engine/container_config.h"
 #include "engine/engine.h"
+#include "image/images.h"
 #include "net/network.h"
 #include "runtime/attach.h"
 
@@ -50,6 +51,9 @@ int container_list(struct engine *e, const struct container_filter *f, struct co
 /* --- life --- */
 /* Makes a container of an image that is here (ERR_NOT_FOUND "No such image: x" otherwise; the caller pulls). The config is merged with the
  * image's. name NULL: one is made up. warnings are logged. */
+/* The image of that name as container_create takes it; platform NULL: any, with a warning when it is not the host's. ERR_NOT_FOUND also when
+ * it is here for another platform only. */
+int container_image_find(struct engine *e, const char *name, const char *platform, struct image *ret, struct err *err);
 int container_create(struct engine *e, struct container_config *config, const char *name, char ret_id[65], struct err *err);
 
 struct container_start {

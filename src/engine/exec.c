@@ -49,8 +49,6 @@ static void environment(const struct container *c, const struct exec_request *x,
 {
         STRV_FOREACH (assignment, x->env)
                 strv_env_set(&p->env, *assignment);
-        if (x->tty && !strv_env_get(p->env, "TERM"))
-                strv_push(&p->env, "TERM=xterm");
         if (!strv_env_get(c->config.env, "HOME") && !strv_env_get(x->env, "HOME")) {
                 _cleanup_free_ char *text = xasprintf("HOME=%s", home);
                 strv_env_set(&p->env, text);
@@ -62,29 +60,37 @@ static int process_make(struct engine *e, struct container *c, const struct exec
 {
         _cleanup_free_ char *home = NULL;
         struct oci_process *p = &spec->process;
-        bool privileged = c->config.privileged;
+        bool privileged = c->config.privileged, tty = c->config.tty;
         c->config.privileged = privileged || x->privileged;
-        int secured = spec_add_security(e, c, spec, err);
+        c->config.tty = x->tty;
+        int made = spec_add_security(e, c, spec, err) < 0 ? -1 : spec_add_process(e, c, root, spec, err);
         c->config.privileged = privileged;
-        if (secured < 0 || spec_add_process(e, c, root, spec, err) < 0)
+        c->config.tty = tty;
+        if (made < 0)
                 return -1;
         strv_free(p->args);
         p->args = strv_dup(x->args);
         p->terminal = x->tty;
         p->console_height = x->rows;
         p->console_width = x->columns;
-        if (x->user) {
-                free(p->additional_gids);
-                p->additional_gids = NULL;
-                p->additional_gid_count = 0;
-                p->uid = p->gid = 0;
-        }
+        free(p->additional_gids);
+        p->additional_gids = NULL;
+        p->additional_gid_count = 0;
+        p->uid = p->gid = 0;
         if (process_user(root, x->user ? x->user : c->config.user, x->user ? NULL : c->config.group_add, p, &home, err) < 0)
                 return -1;
         if (!str_empty(x->working_dir))
                 str_replace(&p->cwd, x->working_dir);
         environment(c, x, home, p);
         return 0;
+}
+
+/* A wrong user or folder is the command's fault, not that of finding the container: 126, as docker has it. */
+static int cannot_run(struct err *err)
+{
+        if (err->kind != ERR_NO_COMMAND && (err->kind == ERR_INVALID || err->sys == ENOENT || err->sys == ENOTDIR))
+                err->kind = ERR_CANNOT_RUN;
+        return -1;
 }
 
 static int exec_here(struct engine *e, struct container *c, const struct exec_request *x, const int stdio[3], struct exec_session *ret,
@@ -94,14 +100,16 @@ static int exec_here(struct engine *e, struct container *c, const struct exec_re
         oci_spec_init(&spec);
         _cleanup_free_ char *cgroup = container_cgroup_path(c), *cache = path_join(engine_root(e), "seccomp");
         _cleanup_close_ int root = container_root_open(e, c, false, err);
-        if (root < 0 || process_make(e, c, x, root, &spec, err) < 0)
+        if (root < 0)
                 return -1;
+        if (process_make(e, c, x, root, &spec, err) < 0)
+                return cannot_run(err);
         struct runtime_exec request = { .pid = c->status.pid, .start_time = c->status.start_ticks, .process = &spec.process,
                                         .seccomp = spec.seccomp, .seccomp_cache = cache, .cgroups_path = cgroup,
                                         .stdio = { stdio[0], stdio[1], stdio[2] } };
         struct runtime_exec_result result;
         if (runtime_exec(&request, &result, err) < 0)
-                return -1;
+                return cannot_run(err);
         *ret = (struct exec_session){ result.pid, result.pidfd, result.console_fd };
         return 0;
 }

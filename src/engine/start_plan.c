@@ -65,7 +65,7 @@ static int log_plan(struct engine *e, const struct container *c, struct start_pl
         if (str_eq(driver, "none"))
                 return 0;
         if (size && parse_size(size, &plan->log_max_size, err) < 0)
-                return err_add(err, "log option max-size");
+                return err_add(err, "failed to initialize logging driver: max-size");
         if (files && (parse_u32(files, &plan->log_max_files, err) < 0 || plan->log_max_files == 0))
                 return err->kind ? err_add(err, "log option max-file") : err_set(err, ERR_INVALID, "log option max-file cannot be less than 1");
         _cleanup_free_ char *dir = container_dir_path(e, c->id);
