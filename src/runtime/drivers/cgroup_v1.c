@@ -41,28 +41,42 @@ static bool v1_exists(const char *path)
         return cgroup_has(v1_procs(), path, "");
 }
 
-/* A new cpuset is empty and takes nobody in: each level is given what its parent has. */
-static int fill_cpuset(const char *top, const char *path, struct err *err)
+/* Gives one level what its parent has, unless it has something. */
+static int fill_level(const char *top, const char *level, struct err *err)
 {
         static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
-        for (const char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
-                _cleanup_free_ char *level = slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup(path);
-                _cleanup_free_ char *parent = xstrndup(level, (size_t)(strrchr(level, '/') - level));
-                for (size_t i = 0; i < ELEMENTS(files); i++) {
-                        _cleanup_free_ char *mine = cgroup_file(top, level, files[i]),
-                                            *theirs = cgroup_file(top, parent, files[i]);
-                        _cleanup_free_ char *have = NULL, *give = NULL;
-                        if (file_line_at(AT_FDCWD, mine, &have, err) < 0)
-                                return -1;
-                        if (*have)
-                                continue;
-                        if (file_line_at(AT_FDCWD, theirs, &give, err) < 0 ||
-                            cgroup_write(top, level, files[i], give, err) < 0)
-                                return -1;
-                }
-                if (!slash)
-                        return 0;
+        _cleanup_free_ char *parent = xstrndup(level, (size_t)(strrchr(level, '/') - level));
+        for (size_t i = 0; i < ELEMENTS(files); i++) {
+                _cleanup_free_ char *mine = cgroup_file(top, level, files[i]),
+                                    *theirs = cgroup_file(top, parent, files[i]);
+                _cleanup_free_ char *have = NULL, *give = NULL;
+                if (file_line_at(AT_FDCWD, mine, &have, err) < 0)
+                        return -1;
+                if (*have)
+                        continue;
+                if (file_line_at(AT_FDCWD, theirs, &give, err) < 0 || cgroup_write(top, level, files[i], give, err) < 0)
+                        return -1;
         }
+        return 0;
+}
+
+/* A new cpuset is empty and takes nobody in: each level is given what its parent has. Those above ours are told to do so themselves for all
+ * that come later: each write here makes the kernel look at all cpusets beside it. */
+static int fill_cpuset(const char *top, const char *path, struct err *err)
+{
+        struct err unused = ERR_INIT;
+        _cleanup_free_ char *mine = cgroup_file(top, path, "cpuset.mems"), *have = NULL;
+        if (file_line_at(AT_FDCWD, mine, &have, err) < 0)
+                return -1;
+        if (*have)
+                return 0;
+        for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                _cleanup_free_ char *level = xstrndup(path, (size_t)(slash - path));
+                if (fill_level(top, level, err) < 0)
+                        return -1;
+                (void)cgroup_write(top, level, "cgroup.clone_children", "1", &unused);
+        }
+        return fill_level(top, path, err);
 }
 
 static int v1_create(const char *path, const struct oci_resources *r, struct err *err)
