@@ -236,7 +236,9 @@ static int session_do(struct session *s, struct err *err)
 
 int session_run(const struct session_options *o, int32_t *ret_exit, bool *ret_detached, struct err *err)
 {
-        struct session s = { .o = o, .framed = true };
+        static struct session s;       /* a process has one; its buffers are not worth clearing */
+        s.o = o;
+        s.framed = true;
         if (session_do(&s, err) < 0)
                 return -1;
         *ret_exit = s.exit;
@@ -247,7 +249,8 @@ int session_run(const struct session_options *o, int32_t *ret_exit, bool *ret_de
 int session_run_console(int console_fd, bool want_stdin, const char *detach_keys, bool *ret_detached, struct err *err)
 {
         struct session_options o = { .fd = console_fd, .tty = true, .want_stdin = want_stdin, .detach_keys = detach_keys };
-        struct session s = { .o = &o };
+        static struct session s;
+        s.o = &o;
         if (session_do(&s, err) < 0)
                 return -1;
         *ret_detached = s.detached;
