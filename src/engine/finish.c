@@ -52,33 +52,24 @@ static int row_end(struct engine *e, const struct container *c, struct err *err)
         return db_commit(tx, err);
 }
 
-int container_finish_locked(struct engine *e, struct container *c, struct err *err)
-{
-        if (processes_end(e, c, err) < 0 || network_end(e, c, err) < 0)
-                return err_add(err, "container %.12s", c->id);
-        if (c->config.auto_remove)
-                return container_destroy(e, c, true, err);
-        c->status.pid = 0;
-        return row_end(e, c, err);
-}
-
-/* Whoever was killed between the root and the row has removed it already; or it was never made. */
-static int root_end(struct engine *e, const char *id, struct err *err)
+/* Whoever was killed between the root and the row has removed it already; or it was never made. Its monitor, where it still waits for our
+ * word, takes the files away: nobody need wait for that. */
+static int root_end(struct engine *e, const char *id, bool monitor_waits, struct err *err)
 {
         struct storage *st;
         struct err gone = ERR_INIT;
         if (engine_storage(e, &st, err) < 0)
                 return -1;
-        if (root_remove(st->snapshots, id, &gone) == 0 || gone.kind == ERR_NOT_FOUND)
+        if ((monitor_waits ? root_discard(st->snapshots, id, &gone) : root_remove(st->snapshots, id, &gone)) == 0 || gone.kind == ERR_NOT_FOUND)
                 return 0;
         *err = gone;
         return -1;
 }
 
-int container_destroy(struct engine *e, struct container *c, bool volumes, struct err *err)
+static int destroy(struct engine *e, struct container *c, bool volumes, bool monitor_waits, struct err *err)
 {
         _cleanup_free_ char *dir = container_dir_path(e, c->id);
-        if (root_end(e, c->id, err) < 0 || tree_remove_at(AT_FDCWD, dir, err) < 0 ||
+        if (root_end(e, c->id, monitor_waits, err) < 0 || tree_remove_at(AT_FDCWD, dir, err) < 0 ||
             run_dir_remove(e, c->id, err) < 0 || db_begin(engine_db(e), false, err) < 0)
                 return -1;
         _cleanup_rollback_ struct db *tx = engine_db(e);
@@ -86,6 +77,26 @@ int container_destroy(struct engine *e, struct container *c, bool volumes, struc
             volumes_unclaim(e, c, volumes, err) < 0)
                 return -1;
         return db_commit(tx, err);
+}
+
+int container_destroy(struct engine *e, struct container *c, bool volumes, struct err *err)
+{
+        return destroy(e, c, volumes, false, err);
+}
+
+static int finish(struct engine *e, struct container *c, bool monitor_waits, struct err *err)
+{
+        if (processes_end(e, c, err) < 0 || network_end(e, c, err) < 0)
+                return err_add(err, "container %.12s", c->id);
+        if (c->config.auto_remove)
+                return destroy(e, c, true, monitor_waits, err);
+        c->status.pid = 0;
+        return row_end(e, c, err);
+}
+
+int container_finish_locked(struct engine *e, struct container *c, struct err *err)
+{
+        return finish(e, c, false, err);
 }
 
 int container_finish(struct engine *e, const char *id, struct err *err)
@@ -109,9 +120,9 @@ int container_finish(struct engine *e, const char *id, struct err *err)
         /* its monitor may still be waiting for our word; its init may not be running */
         if (!stale && c.status.state != STATE_EXITED)
                 return 0;
-        if (container_finish_locked(e, &c, err) < 0)
+        if (finish(e, &c, !stale, err) < 0)
                 return -1;
-        return run_dir_remove(e, id, err);
+        return c.config.auto_remove ? 0 : run_dir_remove(e, id, err);
 }
 
 /* Milliseconds before the n-th restart: 100 ms doubled each time, at most a minute, as docker does. */

@@ -34,6 +34,7 @@ struct launch {
         int *port_fds;
         size_t port_fd_count;
         char *monitor, *cleanup, *init;
+        char *leavings;                        /* where container_finish() leaves the root of a container that removes itself, or NULL */
 };
 
 static void launch_done(struct launch *l)
@@ -47,6 +48,7 @@ static void launch_done(struct launch *l)
         free(l->monitor);
         free(l->cleanup);
         free(l->init);
+        free(l->leavings);
 }
 
 /* Ends of the container's stdio: [0] ours, [1] the container's. */
@@ -146,7 +148,7 @@ static void become_monitor(struct launch *l, const struct stdio *s, struct runti
                 .log_driver = l->plan.log_path ? (char *)(uintptr_t)"json-file" : (char *)(uintptr_t)"none",
                 .log_path = l->plan.log_path, .log_max_size = l->plan.log_max_size, .log_max_files = l->plan.log_max_files,
                 .restart = c->config.restart_policy, .restarts = c->status.restarts, .auto_remove = c->config.auto_remove,
-                .cleanup_program = l->cleanup, .cgroup_path = l->plan.spec.cgroups_path, .port_fds_first = -1,
+                .cleanup_program = l->cleanup, .remove_at_end = l->leavings, .cgroup_path = l->plan.spec.cgroups_path, .port_fds_first = -1,
         };
         const int kept[] = { o.out_fd, o.err_fd, o.in_fd, o.console_fd, o.client_fd, o.listen_fd, o.lock_fd };
         for (size_t i = 0; i < ELEMENTS(kept); i++)
@@ -260,6 +262,9 @@ int container_launch(struct engine *e, struct container *c, const struct network
             (c->config.init && engine_program("tare-init", &l.init, err) < 0) ||
             start_plan_make(e, c, run_dir, &l.plan, err) < 0)
                 return -1;
+        struct storage *st;
+        if (c->config.auto_remove && how->clean_mine && engine_storage(e, &st, err) == 0)
+                l.leavings = root_discarded_path(st->snapshots, c->id);
         l.plan.spec.process.console_height = how->rows;
         l.plan.spec.process.console_width = how->columns;
         if (c->endpoint.container[0] && network_hold_ports(&c->endpoint, &l.port_fds, &l.port_fd_count, err) < 0)

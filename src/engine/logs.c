@@ -73,15 +73,25 @@ static bool run_over(struct log_reading *r)
         return now.state != STATE_RUNNING || now.started != r->container->status.started;
 }
 
+/* The folder comes with the first line. Until it is there, whatever comes into the one that holds it wakes us to look again. */
+static int log_watch(int fd, const char *log_dir, struct err *err)
+{
+        _cleanup_free_ char *parent = xstrndup(log_dir, (size_t)(strrchr(log_dir, '/') - log_dir));
+        if (inotify_add_watch(fd, log_dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_ONLYDIR) >= 0)
+                return 0;
+        if (errno == ENOENT && (inotify_add_watch(fd, parent, IN_CREATE | IN_ONLYDIR) >= 0 || errno == ENOENT))
+                return 0;
+        return err_sys(err, "inotify: %s", log_dir);
+}
+
 static int watch_open(struct log_reading *r, struct err *err)
 {
-        _cleanup_free_ char *log_dir = container_dir_path(r->engine, r->container->id), *run_dir = run_dir_path(r->engine, r->container->id);
+        _cleanup_free_ char *run_dir = run_dir_path(r->engine, r->container->id);
         _cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         if (fd < 0)
                 return err_sys(err, "inotify");
         /* a folder that is gone already shows itself as an ended run */
-        if ((inotify_add_watch(fd, log_dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_ONLYDIR) < 0 && errno != ENOENT) ||
-            (inotify_add_watch(fd, run_dir, IN_MOVED_TO | IN_DELETE_SELF | IN_ONLYDIR) < 0 && errno != ENOENT))
+        if (inotify_add_watch(fd, run_dir, IN_MOVED_TO | IN_DELETE_SELF | IN_ONLYDIR) < 0 && errno != ENOENT)
                 return err_sys(err, "inotify: container %.12s", r->container->id);
         return TAKE_FD(fd);
 }
@@ -106,12 +116,13 @@ static int change_wait(const struct log_reading *r, int watch)
 
 static int follow(struct log_reading *r, struct err *err)
 {
+        _cleanup_free_ char *log_dir = container_dir_path(r->engine, r->container->id);
         _cleanup_close_ int watch = watch_open(r, err);
         if (watch < 0)
                 return -1;
         while (!r->past_until) {
                 bool over = run_over(r);       /* asked before reading, so that the last bytes are read after it was true */
-                if (read_all(r, err) < 0)
+                if (log_watch(watch, log_dir, err) < 0 || read_all(r, err) < 0)
                         return -1;
                 if (over || !change_wait(r, watch))
                         break;

@@ -70,7 +70,7 @@ static int log_plan(struct engine *e, const struct container *c, struct start_pl
                 return err->kind ? err_add(err, "log option max-file") : err_set(err, ERR_INVALID, "log option max-file cannot be less than 1");
         _cleanup_free_ char *dir = container_dir_path(e, c->id);
         plan->log_path = xasprintf("%s/%s-json.log", dir, c->id);
-        return path_mkdirs(dir, 0700, err);
+        return 0; /* the folder comes with the first line */
 }
 
 int start_plan_make(struct engine *e, const struct container *c, int run_dir_fd, struct start_plan *ret, struct err *err)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/path.h"
 
 #define BUFFER_SIZE (256 << 10) /* pages that no burst has touched cost nothing */
 #define FILES_MAX 1000
@@ -42,12 +43,27 @@ static uint64_t cut_torn(int fd, uint64_t size)
         return size;
 }
 
+static int file_make(const char *path)
+{
+        return open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640);
+}
+
+/* The folder is made for the first line: many short runs have none, and making and removing it costs more than the file does. */
+static int folder_make(const char *path)
+{
+        struct err ignored = ERR_INIT;
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *folder = xstrndup(path, slash ? (size_t)(slash - path) : 0);
+        return path_mkdirs(folder, 0700, &ignored) < 0 ? -1 : file_make(path);
+}
+
 static bool file_open(struct logfile *l)
 {
         if (l->fd >= 0)
                 return true;
-        _cleanup_close_ int fd =
-                open(l->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640);
+        _cleanup_close_ int fd = file_make(l->path);
+        if (fd < 0 && errno == ENOENT)
+                fd = folder_make(l->path);
         struct stat st;
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return false;

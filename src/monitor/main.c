@@ -185,5 +185,7 @@ int main(int argc, char **argv)
         }
         oom_protect(m);
         monitor_run(m);
+        if (m->o.remove_at_end)
+                tree_remove_at(AT_FDCWD, m->o.remove_at_end, &err);
         return 0;
 }

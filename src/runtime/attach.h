@@ -94,6 +94,7 @@ struct monitor_options {
         uint32_t restarts;             /* so far */
         bool auto_remove;
         char *cleanup_program;         /* spawned as `tare container exited ID` after the exit, when no client does it */
+        char *remove_at_end;           /* a tree that the client may leave to be removed; it need not be there */
         char *cgroup_path;             /* to tell an OOM kill from another SIGKILL */
         int port_fds_first, port_fds_count;   /* sockets that reserve published host ports, held until exit */
 };

@@ -36,6 +36,7 @@ static const struct option_row {
         O("restarts", OPTION_U32, restarts),
         O("auto-remove", OPTION_BOOL, auto_remove),
         O("cleanup-program", OPTION_TEXT, cleanup_program),
+        O("remove-at-end", OPTION_TEXT, remove_at_end),
         O("cgroup-path", OPTION_TEXT, cgroup_path),
         O("port-fds-first", OPTION_INT, port_fds_first),
         O("port-fds-count", OPTION_INT, port_fds_count),

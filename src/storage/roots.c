@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/digest.h"
@@ -24,12 +25,18 @@ static int root_name(const char *id, char ret_name[ROOT_NAME_SIZE], struct err *
 
 int boot_id_read(char ret_id[40], struct err *err)
 {
+        static char known[40];
+        if (known[0]) {
+                memcpy(ret_id, known, sizeof(known));
+                return 0;
+        }
         _cleanup_close_ int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
         ssize_t n = fd < 0 ? -1 : read(fd, ret_id, 39);
         if (n < 0)
                 return err_sys(err, "read boot_id");
         ret_id[n] = '\0';
         ret_id[strcspn(ret_id, "\n")] = '\0';
+        snprintf(known, sizeof(known), "%s", ret_id);
         return 0;
 }
 
@@ -190,6 +197,22 @@ int root_remove(struct snapshots *s, const char *id, struct err *err)
         if (!file_exists_at(s->dir_fd, name))
                 return err_set(err, ERR_NOT_FOUND, "no root %s", id);
         return trash_remove(s, name, err) < 0 ? err_add(err, "root %s", id) : 0;
+}
+
+int root_discard(struct snapshots *s, const char *id, struct err *err)
+{
+        char name[ROOT_NAME_SIZE];
+        if (root_name(id, name, err) < 0)
+                return -1;
+        _cleanup_free_ char *trash = xasprintf("trash/%s", id);
+        if (renameat(s->dir_fd, name, s->dir_fd, trash) < 0)
+                return errno == ENOENT ? err_set(err, ERR_NOT_FOUND, "no root %s", id) : err_sys(err, "remove root %s", id);
+        return 0;
+}
+
+char *root_discarded_path(struct snapshots *s, const char *id)
+{
+        return xasprintf("%s/trash/%s", s->dir, id);
 }
 
 int root_usage(struct snapshots *s, const char *id, uint64_t *ret_bytes, struct err *err)

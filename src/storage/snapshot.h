@@ -52,6 +52,10 @@ bool root_exists(struct snapshots *s, const char *id);
 /* Host path of the directory that holds what the container wrote; heap. To be told, not to be used. */
 char *root_writable_path(struct snapshots *s, const char *id);
 int root_remove(struct snapshots *s, const char *id, struct err *err);
+/* The first half of root_remove(): it is gone for everybody, and what it held lies where root_discarded_path() says until somebody takes
+ * it away (snapshots_sweep() would). For who has no time: each directory that goes can cost a wait for the disk. */
+int root_discard(struct snapshots *s, const char *id, struct err *err);
+char *root_discarded_path(struct snapshots *s, const char *id);
 int root_usage(struct snapshots *s, const char *id, uint64_t *ret_bytes, struct err *err);
 int roots_walk(struct snapshots *s, int (*fn)(void *data, const char *id, struct err *err), void *data, struct err *err);
 
