@@ -204,7 +204,7 @@ static void test_check(void **state)
         REFUSES("invalid container format", c.network_mode = xstrdup("container:"));
         REFUSES("incompatible with user namespaces", c.privileged = true; c.userns_mode = xstrdup("private"));
         REFUSES("Invalid signal: NONE", c.stop_signal = xstrdup("NONE"));
-        REFUSES("can't create 'AutoRemove' container with restart policy", c.auto_remove = true; c.restart_policy = xstrdup("always"));
+        REFUSES("cannot specify both --restart and --rm", c.auto_remove = true; c.restart_policy = xstrdup("always"));
         REFUSES("no log driver named 'syslog'", c.log_driver = xstrdup("syslog"));
         REFUSES("unknown log opt", strv_push(&c.log_opts, "tag=x"));
         REFUSES("port publishing and the container type network mode", c.network_mode = xstrdup("container:x"); strv_push(&c.ports, "80"));
