@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ struct build_host_cli {
         struct build_host host;        /* first: the step hooks see only this */
         struct cli *cli;
         const struct build_flags *flags;
+        int kept;                      /* --quiet: what a failure will show */
 };
 
 static int image_pull_hook(void *data, const char *name, const struct platform *platform, struct err *err)
@@ -59,8 +61,10 @@ static int image_pull_hook(void *data, const char *name, const struct platform *
 static void progress_line(void *data, const char *line)
 {
         const struct build_host_cli *b = data;
-        if (b->flags->quiet)
+        if (b->flags->quiet) {
+                dprintf(b->kept, "%s\n", line);
                 return;
+        }
         printf("%s\n", line);
         fflush(stdout);
 }
@@ -178,12 +182,30 @@ static int build_do(struct build_host_cli *b, const struct context *context, cha
         struct build_options o = {
                 .context = context->folder, .dockerfile = str_eq(f->file, "-") ? NULL : f->file, .dockerfile_text = context->text,
                 .build_args = args, .labels = f->labels, .tags = f->tags, .target = f->target, .platform = f->platform ? &platform : NULL,
-                .no_cache = f->no_cache, .pull = f->pull, .quiet = f->quiet, .source_date_epoch = source_date_epoch(f),
+                .no_cache = f->no_cache, .pull = f->pull, .source_date_epoch = source_date_epoch(f),
                 .pull_image = image_pull_hook, .step_prepare = build_host_prepare, .step_network = build_host_network,
-                .step_done = build_host_done, .data = b, .seccomp_cache = cache, .progress = progress_line, .out_fd = STDOUT_FILENO,
-                .err_fd = STDERR_FILENO, .cancel_fd = &cancel,
+                .step_done = build_host_done, .data = b, .seccomp_cache = cache, .progress = progress_line, .out_fd = f->quiet ? b->kept : STDOUT_FILENO,
+                .err_fd = f->quiet ? b->kept : STDERR_FILENO, .cancel_fd = &cancel,
         };
         return build_run(engine_db(e), st, &o, ret_id, err);
+}
+
+/* As docker: quiet is only who succeeds. */
+static int build_quietly(struct build_host_cli *b, const struct context *context, char **ret_id, struct err *err)
+{
+        char bytes[4096];
+        if (!b->flags->quiet)
+                return build_do(b, context, ret_id, err);
+        _cleanup_close_ int kept = memfd_create("tare-build", MFD_CLOEXEC);
+        if (kept < 0)
+                return err_sys(err, "memfd_create");
+        b->kept = kept;
+        int result = build_do(b, context, ret_id, err);
+        if (result < 0 && lseek(kept, 0, SEEK_SET) == 0)
+                for (ssize_t n; (n = read(kept, bytes, sizeof(bytes))) > 0;)
+                        if (fd_write_full(STDERR_FILENO, bytes, (size_t)n) < 0)
+                                break;
+        return result;
 }
 
 static int build_run_command(struct cli *cli, void *options, char **args, struct err *err)
@@ -196,7 +218,7 @@ static int build_run_command(struct cli *cli, void *options, char **args, struct
         if (f->network && !str_eq(f->network, "default") && !str_eq(f->network, "host") && !str_eq(f->network, "none") &&
             !str_eq(f->network, "bridge"))
                 return err_set(err, ERR_INVALID, "--network: a build runs on default, host or none, not on \"%s\"", f->network);
-        if (context_open(f, args[0], &context, err) < 0 || cli_engine(cli, &b.host.engine, err) < 0 || build_do(&b, &context, &id, err) < 0)
+        if (context_open(f, args[0], &context, err) < 0 || cli_engine(cli, &b.host.engine, err) < 0 || build_quietly(&b, &context, &id, err) < 0)
                 return -1;
         if (f->iidfile && file_write_at(AT_FDCWD, f->iidfile, id, strlen(id), 0644, false, err) < 0)
                 return -1;

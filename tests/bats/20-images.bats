@@ -5,7 +5,7 @@ setup_file() { tare_setup_file; }
 teardown_file() { tare_teardown_file; }
 
 id_of() { tare inspect --type image -f '{{.Id}}' "$1"; }
-podman_own() { podman --root "$STATE/podman" --runroot "$STATE/podman-run" --storage-driver vfs --cgroup-manager cgroupfs "$@" 3>&-; }
+podman_own() { env -u DOCKER_CONFIG podman --root "$STATE/podman" --runroot "$STATE/podman-run" --storage-driver vfs --cgroup-manager cgroupfs "$@" 3>&-; }
 
 @test "import: plain, gzip, zstd and from stdin give the same layer" {
   gzip -1 -c "$CACHE/busybox.tar" >"$STATE/b.tar.gz"
