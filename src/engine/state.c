@@ -88,12 +88,19 @@ bool container_is_locked(struct engine *e, const char *id)
         return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+/* Its monitor saw the end and has let go; the program that it called to act on the end (restart, clean up) is on its way and must not find
+ * that we were faster. If it does not come, a later look repairs. */
+static bool successor_is_due(const struct container *c)
+{
+        return c->status.state == STATE_EXITED && !c->status.error[0] && time_now() - c->status.finished < (int64_t)5 * 1000000000;
+}
+
 int container_repair(struct engine *e, struct container *c, struct err *err)
 {
         bool stale;
         if (container_state_refresh(e, c, &stale, err) < 0)
                 return -1;
-        if (!stale || container_is_locked(e, c->id))
+        if (!stale || container_is_locked(e, c->id) || successor_is_due(c))
                 return 0;
         _cleanup_close_ int lock = container_lock(e, c->id, err);
         if (lock < 0)
