@@ -1,5 +1,5 @@
 # What tare is built with and tested by, as Debian 12 package names: read by quickstart, tests/run and .ci/run.
-packages_build="gcc libc6-dev make meson ninja-build pkg-config libjansson-dev libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libssl-dev
+packages_build="gcc libc6-dev musl-tools make meson ninja-build pkg-config libjansson-dev libsqlite3-dev libcurl4-openssl-dev libmicrohttpd-dev libssl-dev
   libisal-dev zlib1g-dev libzstd-dev libarchive-dev libseccomp-dev libcrypt-dev ca-certificates"
 packages_example="busybox-static"
 packages_test="libcmocka-dev bats busybox-static mmdebstrap iproute2 nftables iptables jq procps uidmap util-linux python3 git
