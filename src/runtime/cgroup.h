@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "base/err.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "oci/runtime_spec.h"
 
@@ -20,6 +21,13 @@ struct cgroup;
 int cgroup_create(const char *path, const struct oci_resources *resources, struct cgroup **ret, struct err *err);
 /* A group that exists; ERR_NOT_FOUND. Costs nothing until used. */
 int cgroup_open(const char *path, struct cgroup **ret, struct err *err);
+/* The same through systemd (systemd.h): `path` is "slice:prefix:name" and becomes a transient scope that starts with `pid`
+ * in it. Its update sets systemd's properties too, its remove stops the unit. annotations: the spec's "k=v" entries, NULL: none. */
+int cgroup_create_scope(const char *path, pid_t pid, const struct oci_resources *resources, char *const *annotations,
+                        struct cgroup **ret, struct err *err);
+int cgroup_open_scope(const char *path, struct cgroup **ret, struct err *err);
+/* Where the group is below each hierarchy: "/system.slice/tare-abc.scope". */
+const char *cgroup_path(const struct cgroup *cg);
 void cgroup_free(struct cgroup *cg);
 DEFINE_CLEANUP(struct cgroup *, cgroup_free)
 
@@ -51,5 +59,9 @@ struct cgroup_stats {
         uint64_t io_read_bytes, io_write_bytes, io_read_ops, io_write_ops;
 };
 int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct err *err);
+/* All numbers the kernel keeps of the group, as the "data" object of runc's `events --stats`: cpu with its share per
+ * processor and throttling, cpuset, memory with the raw lines of memory.stat, pids, blkio entries, hugetlb; on v2 pressure
+ * ("psi") of cpu, memory and io. What the kernel does not have is absent or 0. *ret is jansson's, owned by the caller. */
+int cgroup_usage(struct cgroup *cg, json_t **ret, struct err *err);
 
 #endif

@@ -35,6 +35,7 @@ struct runtime_create {
         bool no_pivot;                        /* MS_MOVE instead of pivot_root (initramfs roots) */
         bool no_new_keyring;
         bool init_process;                    /* --init: a reaper of ours is pid 1 (a memfd/bind of init_path at /sbin/docker-init) */
+        bool systemd_cgroup;                  /* cgroups_path is "slice:prefix:name": the group is a scope that systemd makes */
         const char *init_path;                /* the static reaper program; used when init_process */
         const char *bundle;                   /* path of the bundle, for the state that hooks read; NULL: none */
         int start_listen_fd;                  /* a listening SOCK_SEQPACKET unix socket: the start comes over a connection to it
