@@ -148,7 +148,7 @@ static int attach_run(struct cli *cli, void *options, char **args, struct err *e
         if (cli_engine(cli, &e, err) < 0 || container_load(e, args[0], &c, err) < 0)
                 return -1;
         bool want_stdin = !o->no_stdin && c.config.open_stdin;
-        if (c.config.tty && want_stdin && !isatty(STDIN_FILENO))
+        if (c.status.state == STATE_RUNNING && c.config.tty && want_stdin && !isatty(STDIN_FILENO))
                 return err_set(err, ERR_INVALID, "the input device is not a TTY");
         if (container_attach(e, c.id, want_stdin, &client, err) < 0)
                 return -1;

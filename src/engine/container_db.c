@@ -178,12 +178,16 @@ bool container_uses_image(void *data, const char *image_id, char ret_container[6
 int container_rename(struct engine *e, const char *name, const char *new_name, struct err *err)
 {
         _cleanup_container_ struct container c = { 0 };
+        container_config_init(&c.config);
         const char *wanted = new_name[0] == '/' ? new_name + 1 : new_name;
         if (!container_name_valid(wanted))
                 return err_set(err, ERR_INVALID,
                                "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", new_name);
-        if (container_resolve(e, name, c.id, err) < 0)
+        if (container_resolve(e, name, c.id, err) < 0 || container_row_load(e, c.id, &c, err) < 0)
                 return -1;
+        if (str_eq(c.name, wanted))
+                return err_set(err, ERR_INVALID, "Renaming a container with the same name as its current name");
+        free(c.name);
         c.name = xstrdup(wanted);
         if (db_begin(engine_db(e), false, err) < 0)
                 return -1;

@@ -107,7 +107,9 @@ static int request_add(struct engine *e, const struct mount_request *m, int root
                 if (!m->no_copy && volume_populate(e, m->source, root_fd, m->target, err) < 0)
                         return err_add(err, "volume %s", m->source);
                 _cleanup_free_ char *path = volume_path(e, m->source);
-                oci_spec_add_mount(spec, m->target, "bind", path, options);
+                /* in a user namespace the container's root owns its volumes, whatever range it was given */
+                _cleanup_free_ char *mapped = xasprintf("%s%s", options, spec->uid_map_count ? ",idmap" : "");
+                oci_spec_add_mount(spec, m->target, "bind", path, mapped);
                 return 0;
         }
         if (bind_source(m, err) < 0 || proc_check(m, err) < 0)
@@ -144,6 +146,9 @@ static int name_file(const struct name_files *files, const char *name, const cha
                 return 0;
         if (file_write_at(files->run_dir_fd, name, content->data ? content->data : "", content->len, 0644, false, err) < 0)
                 return -1;
+        if (spec->uid_map_count &&
+            fchownat(files->run_dir_fd, name, spec->uid_maps[0].host_id, spec->gid_maps[0].host_id, AT_SYMLINK_NOFOLLOW) < 0)
+                return err_sys(err, "%s", name);
         _cleanup_free_ char *source = path_join(files->run_dir, name);
         oci_spec_add_mount(spec, target, "bind", source, c->read_only ? "bind,rprivate,ro" : "bind,rprivate,rw");
         return 0;

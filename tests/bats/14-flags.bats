@@ -177,6 +177,15 @@ v2() { [ -f /sys/fs/cgroup/cgroup.controllers ]; }
   refused "invalid --security-opt" --security-opt x=y
 }
 
+@test "--userns: volumes and name files belong to its root" {
+  tare run --rm --network none -v ours:/v busybox touch /v/before
+  run in_container --userns private -v ours:/v -v "$STATE:/host:ro" -- 'touch /v/x /etc/hosts && stat -c %u /v/x /v/before /etc/hosts; stat -c %u /host'
+  [ "$status" -eq 0 ] && [ "$output" = $'0\n0\n0\n65534' ]
+  run in_container --userns private --privileged -- true
+  [ "$status" -eq 125 ] && [[ "$output" == *"incompatible with user namespaces"* ]]
+  tare volume rm ours
+}
+
 @test "--ulimit, --oom-score-adj, --init" {
   run in_container --ulimit nproc=500:600 --ulimit core=0 --oom-score-adj 500 -- 'grep -E "processes|core" /proc/self/limits; cat /proc/self/oom_score_adj'
   [[ "$output" =~ core\ file\ size\ +0\ +0 ]] && [[ "$output" =~ processes\ +500\ +600 ]] && [ "${lines[2]}" = 500 ]
