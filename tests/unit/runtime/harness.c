@@ -11,9 +11,10 @@
 #include "base/str.h"
 
 char harness_dir[] = "/tmp/tare-runtime-XXXXXX";
+static char cgroup_parent[64]; /* of this program alone: removing it kills what runs in it */
 static unsigned serial;
 
-static void must(int r, struct err *err)
+void must(int r, const struct err *err)
 {
         if (r < 0)
                 fail_msg("%s", err->msg);
@@ -52,6 +53,7 @@ int harness_setup(void **state)
         umask(022);
         assert_non_null(mkdtemp(harness_dir));
         chmod(harness_dir, 0755);
+        snprintf(cgroup_parent, sizeof(cgroup_parent), "/tare-test-%d", (int)getpid());
         make_root();
         return 0;
 }
@@ -60,7 +62,7 @@ int harness_teardown(void **state)
 {
         struct err err = ERR_INIT;
         struct cgroup *parent;
-        if (cgroup_open("/tare-test", &parent, &err) == 0) {
+        if (cgroup_open(cgroup_parent, &parent, &err) == 0) {
                 must(cgroup_remove(parent, &err), &err);
                 cgroup_free(parent);
         }
@@ -118,7 +120,7 @@ void box_init(struct box *b, const char *command)
                                                          OCI_NS_UTS };
         for (size_t i = 0; i < ELEMENTS(kinds); i++)
                 b->spec.namespaces[kinds[i]].wanted = true;
-        b->spec.cgroups_path = xasprintf("/tare-test/%s", b->id);
+        b->spec.cgroups_path = xasprintf("%s/%s", cgroup_parent, b->id);
         snprintf(cache, sizeof(cache), "%s/cache", harness_dir);
         b->request = (struct runtime_create){ .id = b->id, .spec = &b->spec, .bundle_fd = -1, .stdio = { -1, -1, -1 } };
         b->request.seccomp_cache = xstrdup(cache);

@@ -16,6 +16,9 @@ extern char harness_dir[];             /* scratch; "<dir>/root" is the busybox r
 int harness_setup(void **state);
 int harness_teardown(void **state);
 
+/* Fails the test with the message of err unless r is 0 or more. */
+void must(int r, const struct err *err);
+
 /* A container: its spec (docker's defaults) and request, to be changed before it runs. */
 struct box {
         struct oci_spec spec;

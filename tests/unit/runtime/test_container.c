@@ -171,7 +171,7 @@ static void groups_hold_and_limit(void **state)
         b.spec.resources.has_cpu_quota = b.spec.resources.has_cpu_period = true;
         b.spec.resources.cpu_quota = 50000;
         b.spec.resources.cpu_period = 100000;
-        assert_int_equal(box_create(&b, &r, &err), 0);
+        must(box_create(&b, &r, &err), &err);
         struct cgroup_stats stats;
         assert_int_equal(cgroup_stats(r.c.cgroup, &stats, &err), 0);
         assert_int_equal(stats.pids_limit, 4);
@@ -183,8 +183,8 @@ static void groups_hold_and_limit(void **state)
         assert_int_equal(count, 1);
         assert_int_equal(pids[0], r.c.pid);
         free(pids);
-        assert_int_equal(runtime_start(&r.c, &err), 0);
-        assert_int_equal(box_finish(&b, &r, &err), 0);
+        must(runtime_start(&r.c, &err), &err);
+        must(box_finish(&b, &r, &err), &err);
         has(&b, "can't fork");
         has(&b, ":/\n");
         has_not(&b, b.id); /* its own group is the root of its cgroup namespace */
@@ -310,14 +310,14 @@ static void own_binary_is_out_of_reach(void **state)
         struct running r;
         _cleanup_box_ struct box waiting;
         box_init(&waiting, "true");
-        assert_int_equal(box_create(&waiting, &r, &err), 0);
+        must(box_create(&waiting, &r, &err), &err);
         char path[64], target[256] = "";
         snprintf(path, sizeof(path), "/proc/%d/exe", (int)r.c.pid);
         assert_true(readlink(path, target, sizeof(target) - 1) > 0);
         assert_non_null(strstr(target, "memfd:tare"));
         assert_int_equal(open(path, O_WRONLY), -1);
-        assert_int_equal(runtime_start(&r.c, &err), 0);
-        assert_int_equal(box_finish(&waiting, &r, &err), 0);
+        must(runtime_start(&r.c, &err), &err);
+        must(box_finish(&waiting, &r, &err), &err);
         assert_int_equal(waiting.status, 0);
 }
 
@@ -327,9 +327,9 @@ static void nobody_starts_it(void **state)
         struct running r;
         _cleanup_box_ struct box b;
         box_init(&b, "echo never");
-        assert_int_equal(box_create(&b, &r, &err), 0);
+        must(box_create(&b, &r, &err), &err);
         mem_closep(&r.c.start_fd); /* the runtime died */
-        assert_int_equal(box_finish(&b, &r, &err), 0);
+        must(box_finish(&b, &r, &err), &err);
         assert_int_equal(b.status, 1);
         assert_string_equal(b.output, "");
 }
@@ -340,14 +340,14 @@ static void killed_and_removed(void **state)
         struct running r;
         _cleanup_box_ struct box b;
         box_init(&b, "sleep 100 & sleep 100 & echo up; wait");
-        assert_int_equal(box_create(&b, &r, &err), 0);
-        assert_int_equal(runtime_start(&r.c, &err), 0);
+        must(box_create(&b, &r, &err), &err);
+        must(runtime_start(&r.c, &err), &err);
         char text[3];
         assert_int_equal(fd_read_full(r.out, text, 3), 3);
         assert_int_equal(cgroup_freeze(r.c.cgroup, true, &err), 0);
         assert_true(cgroup_frozen(r.c.cgroup));
         assert_int_equal(cgroup_signal(r.c.cgroup, SIGKILL, &err), 0);
-        assert_int_equal(box_finish(&b, &r, &err), 0);
+        must(box_finish(&b, &r, &err), &err);
         assert_int_equal(b.status, 128 + SIGKILL);
 }
 
@@ -431,10 +431,10 @@ static void terminal(void **state)
         b.spec.process.terminal = true;
         b.spec.process.console_height = 33;
         b.spec.process.console_width = 101;
-        assert_int_equal(box_create(&b, &r, &err), 0);
+        must(box_create(&b, &r, &err), &err);
         assert_true(r.c.console_fd >= 0);
-        assert_int_equal(runtime_start(&r.c, &err), 0);
-        assert_int_equal(box_finish(&b, &r, &err), 0);
+        must(runtime_start(&r.c, &err), &err);
+        must(box_finish(&b, &r, &err), &err);
         assert_int_equal(b.status, 0);
         has(&b, "/dev/pts/0");
         has(&b, "33 101");
@@ -451,8 +451,8 @@ static void exec_into(void **state)
         _cleanup_box_ struct box b;
         box_init(&b, "echo up; sleep 100");
         str_replace(&b.spec.hostname, "host1");
-        assert_int_equal(box_create(&b, &r, &err), 0);
-        assert_int_equal(runtime_start(&r.c, &err), 0);
+        must(box_create(&b, &r, &err), &err);
+        must(runtime_start(&r.c, &err), &err);
         assert_int_equal(fd_read_full(r.out, text, 3), 3);
         int status = box_exec(&b, &r,
                               "hostname; ls -d /proc/1 /root /bin; grep -E 'CapEff|Seccomp:' /proc/self/status; cat "
@@ -480,7 +480,7 @@ static void exec_into(void **state)
         err_clear(&err);
         assert_int_equal(cgroup_freeze(r.c.cgroup, false, &err), 0);
         kill(r.c.pid, SIGKILL);
-        assert_int_equal(box_finish(&b, &r, &err), 0);
+        must(box_finish(&b, &r, &err), &err);
         r.c.pid = 1; /* runs, and has another start time */
         assert_int_equal(box_exec(&b, &r, "true", text, sizeof(text), &err), -1);
         assert_int_equal(err.kind, ERR_CONFLICT);
@@ -505,8 +505,8 @@ static void mapped_user(void **state)
         strv_push(&b.rootfs.options, "idmap");
         bool mapped = box_create(&b, &r, &err) == 0;
         if (mapped) {
-                assert_int_equal(runtime_start(&r.c, &err), 0);
-                assert_int_equal(box_finish(&b, &r, &err), 0);
+                must(runtime_start(&r.c, &err), &err);
+                must(box_finish(&b, &r, &err), &err);
                 has(&b, " 0        0 "); /* files of the image belong to root inside */
         } else {
                 assert_int_equal(err.kind, ERR_UNSUPPORTED); /* by older kernels */

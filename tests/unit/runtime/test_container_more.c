@@ -92,8 +92,8 @@ static void joined_namespaces(void **state)
         _cleanup_box_ struct box a;
         box_init(&a, "echo up; sleep 100");
         str_replace(&a.spec.hostname, "shared");
-        assert_int_equal(box_create(&a, &r, &err), 0);
-        assert_int_equal(runtime_start(&r.c, &err), 0);
+        must(box_create(&a, &r, &err), &err);
+        must(runtime_start(&r.c, &err), &err);
         assert_int_equal(fd_read_full(r.out, text, 3), 3);
         {
                 static const struct {
@@ -117,7 +117,7 @@ static void joined_namespaces(void **state)
                 assert_true(access("/tmp", F_OK) == 0 && waitpid(-1, NULL, WNOHANG) == 0);
         }
         kill(r.c.pid, SIGKILL);
-        assert_int_equal(box_finish(&a, &r, &err), 0);
+        must(box_finish(&a, &r, &err), &err);
 }
 
 static void started_over_a_socket(void **state)
@@ -136,7 +136,7 @@ static void started_over_a_socket(void **state)
                 if (i)
                         box_args(&b, (const char *[]){ "nonesuch", NULL });
                 b.request.start_listen_fd = listener;
-                assert_int_equal(box_create(&b, &r, &err), 0);
+                must(box_create(&b, &r, &err), &err);
                 close(r.c.start_fd); /* the creator goes */
                 _cleanup_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
                 assert_return_code(connect(sock, (struct sockaddr *)&address, sizeof(address)), errno);
@@ -145,7 +145,7 @@ static void started_over_a_socket(void **state)
                 if (i)
                         assert_int_equal(err.kind, ERR_NO_COMMAND);
                 err_clear(&err);
-                assert_int_equal(box_finish(&b, &r, &err), 0);
+                must(box_finish(&b, &r, &err), &err);
                 assert_string_equal(b.output, i ? "" : "started\n");
         }
         unlink(address.sun_path);
@@ -203,18 +203,18 @@ static void seccomp_agent(void **state)
         str_replace(&s->rules[0].action, "SCMP_ACT_NOTIFY");
         str_replace(&s->listener_path, address.sun_path);
         str_replace(&s->listener_metadata, "meta");
-        assert_int_equal(box_create(&b, &r, &err), 0);
+        must(box_create(&b, &r, &err), &err);
         char text[2048];
         _cleanup_close_ int fd = receive_listener(agent, text, sizeof(text));
         assert_non_null(strstr(text, "\"fds\":[\"seccompFd\"]"));
         assert_non_null(strstr(text, "\"metadata\":\"meta\""));
         assert_non_null(strstr(text, b.id));
-        assert_int_equal(runtime_start(&r.c, &err), 0);
+        must(runtime_start(&r.c, &err), &err);
         struct seccomp_notif request = { 0 };
         assert_return_code(ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &request), errno);
         struct seccomp_notif_resp response = { .id = request.id, .error = -EXFULL };
         assert_return_code(ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response), errno);
-        assert_int_equal(box_finish(&b, &r, &err), 0);
+        must(box_finish(&b, &r, &err), &err);
         has(&b, "Exchange full");
         has(&b, "answered");
         unlink(address.sun_path);
