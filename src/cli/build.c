@@ -18,6 +18,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "engine/build_host.h"
+#include "oci/platform.h"
 #include "storage/tree.h"
 
 struct build_flags {
@@ -36,7 +37,6 @@ struct build_host_cli {
 
 static int image_pull_hook(void *data, const char *name, const struct platform *platform, struct err *err)
 {
-        struct build_host_cli *b = data;
         _cleanup_free_ char *program = NULL;
         _cleanup_strv_ char **argv = NULL;
         pid_t pid;
@@ -46,8 +46,10 @@ static int image_pull_hook(void *data, const char *name, const struct platform *
         strv_push(&argv, "tare");
         strv_push(&argv, "pull");
         strv_push(&argv, "--quiet");
-        if (platform)
-                strv_push_take(&argv, xasprintf("--platform=%s", b->flags->platform));
+        if (platform) {
+                _cleanup_free_ char *whole = platform_format(platform);
+                strv_push_take(&argv, xasprintf("--platform=%s", whole));
+        }
         strv_push(&argv, name);
         struct proc_spawn spawn = { .path = program, .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = 2 };
         if (proc_spawn(&spawn, &pid, &pidfd, err) < 0)
