@@ -87,7 +87,7 @@ int cli_engine(struct cli *cli, struct engine **ret, struct err *err);
 int cli_main(int argc, char **argv, const char *program);
 /* Runs fn for each argument, prints "tare: ..." for each that fails and goes on (docker's way); exit code 0 or 1. */
 int cli_each(struct cli *cli, char **args, int (*fn)(struct engine *e, const char *arg, void *data, struct err *err), void *data, struct err *err);
-/* The same in one process an argument, many at once, for what mostly waits; in no order. */
+/* The same in one process an argument, many at once, for what mostly waits. What fn prints (64 kB at most) comes in the order of the arguments. */
 int cli_each_at_once(struct cli *cli, char **args, int (*fn)(struct engine *e, const char *arg, void *data, struct err *err), void *data,
                      struct err *err);
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # create, start, stop, restart, kill, rm, rename, wait, logs, attach, exec, top, port, restart policies
+bats_require_minimum_version 1.5.0
 load helper
 setup_file() { tare_setup_file; }
 teardown_file() { tare_teardown_file; }
@@ -64,6 +65,28 @@ teardown_file() { tare_teardown_file; }
   run sh -c 'echo word | tare attach att'
   [ "$status" -eq 3 ] && [[ "$output" == *"got word"* ]]
   tare rm att
+}
+
+@test "stop and rm -f of many: side by side, names in the order given" {
+  names=$(seq -f many%g 12)
+  for name in $names; do tare run -d --name "$name" --network none busybox sh -c 'trap "" TERM; sleep 100' >/dev/null; done
+  begun=$(date +%s)
+  # shellcheck disable=SC2086
+  [ "$(tare stop -t 1 $names)" = "$names" ]
+  [ $(($(date +%s) - begun)) -lt 10 ]
+  tare start many1 many7 >/dev/null
+  run --separate-stderr tare rm many1 many2
+  [ "$status" -eq 1 ] && [ "$output" = many2 ] && [[ "$stderr" == *"cannot remove a running container"* ]]
+  tare create --name many2 busybox true >/dev/null
+  # shellcheck disable=SC2086
+  run --separate-stderr tare rm -f $names missing
+  [ "$status" -eq 0 ] && [ "$output" = "$names" ] && [[ "$stderr" == *"missing"* ]]
+  [ -z "$(tare ps -aq --filter name=many)" ]
+  run --separate-stderr tare stop missing1 missing2
+  [ "$status" -eq 1 ] && [ -z "$output" ]
+  tare create --name left busybox true >/dev/null
+  run sh -c 'tare rm -f left missing >/dev/full'
+  [ "$status" -eq 1 ]
 }
 
 @test "restart policies" {
