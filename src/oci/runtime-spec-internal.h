@@ -21,7 +21,7 @@ enum field_type {
         FIELD_I32, FIELD_I64,
         FIELD_ANY_I64,    /* int64_t, absent: -1 */
         FIELD_LETTER,     /* char, written as a string of one letter out of `words[0]` */
-        FIELD_LETTERS,    /* char[4], letters out of `words[0]` */
+        FIELD_LETTERS,    /* char[4], letters out of `words[0]`; absent: `words[1]` */
         FIELD_JSON,       /* json_t *, an object kept as it came */
         FIELD_OBJECT,     /* an object over the same struct, moved by `offset` */
         FIELD_POINTER,    /* pointer to a struct of its own on the heap */

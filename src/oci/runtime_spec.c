@@ -11,6 +11,8 @@ static void defaults_set(const struct field *f, char *base)
                 *(int64_t *)(base + f->offset) = -1;
         else if (f->type == FIELD_LETTER && f->words[1])
                 *(base + f->offset) = f->words[1][0];
+        else if (f->type == FIELD_LETTERS && f->words[1])
+                memcpy(base + f->offset, f->words[1], strlen(f->words[1]) + 1);
         else if (f->type == FIELD_OBJECT)
                 for (size_t i = 0; i < f->table->count; i++)
                         defaults_set(&f->table->rows[i], base + f->offset);
@@ -135,8 +137,15 @@ struct oci_mount *oci_spec_add_mount(struct oci_spec *spec, const char *destinat
         return m;
 }
 
+/* A limit must not be there twice: the later one replaces. */
 void oci_spec_add_rlimit(struct oci_process *p, const char *type, uint64_t soft, uint64_t hard)
 {
+        for (size_t i = 0; i < p->rlimit_count; i++)
+                if (str_eq(p->rlimits[i].type, type)) {
+                        p->rlimits[i].soft = soft;
+                        p->rlimits[i].hard = hard;
+                        return;
+                }
         struct oci_rlimit *limit = list_grow(&p->rlimits, &p->rlimit_count, sizeof(*limit));
 
         *limit = (struct oci_rlimit){ .type = xstrdup(type), .soft = soft, .hard = hard };

@@ -34,7 +34,7 @@ static const char *const compare_words[] = { "SCMP_CMP_NE", "SCMP_CMP_LT", "SCMP
 /* Letters allowed, then the letter of an absent member. */
 static const char *const device_letters[] = { "bcup", NULL };
 static const char *const rule_letters[] = { "abcup", "a", NULL };
-static const char *const access_letters[] = { "rwm", NULL };
+static const char *const access_letters[] = { "rwm", "rwm", NULL };
 
 /* --- small structs --- */
 
@@ -137,7 +137,7 @@ static const struct field rule_rows[] = {
         WORDS("type", FIELD_LETTER, type, 0, rule_letters),
         ROW("major", FIELD_ANY_I64, major, 0),
         ROW("minor", FIELD_ANY_I64, minor, 0),
-        WORDS("access", FIELD_LETTERS, access, REQUIRED, access_letters),
+        WORDS("access", FIELD_LETTERS, access, 0, access_letters),
 };
 static TABLE(rule_table, OF, rule_rows);
 #undef OF

@@ -94,31 +94,6 @@ static void create_done(struct create *c)
 
 /* ---- before the clone ---- */
 
-static int check_spec(const struct runtime_create *r, struct err *err)
-{
-        const struct oci_spec *s = r->spec;
-        const struct oci_namespace *ns = s->namespaces;
-        if (str_empty(r->id))
-                return err_set(err, ERR_INVALID, "a container without id");
-        if (!s->process.args || !s->process.args[0])
-                return err_set(err, ERR_INVALID, "process.args: empty");
-        if (str_empty(s->process.cwd) || s->process.cwd[0] != '/')
-                return err_set(err, ERR_INVALID, "process.cwd: must be absolute");
-        if (!ns[OCI_NS_MOUNT].wanted)
-                return err_set(err, ERR_INVALID, "linux.namespaces: a container needs a mount namespace");
-        if (!ns[OCI_NS_UTS].wanted && (!str_empty(s->hostname) || !str_empty(s->domainname)))
-                return err_set(err, ERR_INVALID, "hostname: needs a uts namespace");
-        if (ns[OCI_NS_USER].wanted && ns[OCI_NS_USER].path && (s->uid_map_count || s->gid_map_count))
-                return err_set(err, ERR_INVALID, "linux.uidMappings: the user namespace that is joined has its own");
-        if ((!ns[OCI_NS_USER].wanted) && (s->uid_map_count || s->gid_map_count))
-                return err_set(err, ERR_INVALID, "linux.uidMappings: needs a user namespace");
-        if (s->intel_rdt && json_object_size(s->intel_rdt) > 0)
-                return err_set(err, ERR_UNSUPPORTED, "linux.intelRdt: not supported");
-        if (s->process.additional_gid_count > 4096)
-                return err_set(err, ERR_TOO_LARGE, "process.user.additionalGids: more than 4096");
-        return r->preserve_fds < 0 || r->preserve_fds > 1024 ? err_set(err, ERR_INVALID, "preserve_fds") : 0;
-}
-
 /* Descriptors that stay open into the stage lie above those the container's process is given. */
 static int above_preserved(const struct create *c, int fd, struct err *err)
 {
@@ -206,6 +181,9 @@ static int prepare_mounts(struct create *c, struct err *err)
         if (mapped && s->uid_map_count &&
             (c->in.userns_fd = idmap_userns(s->uid_maps, s->uid_map_count, s->gid_maps, s->gid_map_count, err)) < 0)
                 return -1;
+        if (mapped && c->in.ns_fds[OCI_NS_USER] >= 0 &&
+            (c->in.userns_fd = fcntl(c->in.ns_fds[OCI_NS_USER], F_DUPFD_CLOEXEC, 3)) < 0)
+                return err_sys(err, "duplicate a descriptor");
         struct oci_mount bound = { .destination = (char *)"/",
                                    .type = (char *)"bind",
                                    .source = s->root_path,
@@ -246,7 +224,7 @@ static void choose_flags(struct create *c)
 
 static int prepare(struct create *c, struct err *err)
 {
-        if (check_spec(c->request, err) < 0 || namespaces_open(c->spec, c->in.ns_fds, err) < 0)
+        if (create_check(c->request, err) < 0 || namespaces_open(c->spec, c->in.ns_fds, err) < 0)
                 return -1;
         choose_flags(c);
         if (c->spec->seccomp && seccomp_filter_load(c->spec->seccomp, c->request->seccomp_cache, &c->filter, err) < 0)

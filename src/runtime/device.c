@@ -56,29 +56,44 @@ static int bind_device(int dir_fd, const char *name, const struct oci_device *d,
         return mount_attach(source, place, err);
 }
 
-static int make_device(const struct init *in, int dir_fd, const char *name, const struct oci_device *d, struct err *err)
+/* By a descriptor: what carries the name now is what was looked at. */
+static int own_device(int dir_fd, const char *name, const struct oci_device *d, struct err *err)
 {
-        mode_t mode = device_type(d) | (d->has_mode ? d->mode & 07777 : 0666);
-        if (in->in_userns && d->type != 'p')
-                return is_same(dir_fd, name, d) ? 0 : bind_device(dir_fd, name, d, err);
-        int r = mknodat(dir_fd, name, mode, makedev((unsigned)d->major, (unsigned)d->minor));
-        if (r < 0 && errno == EEXIST) {
-                if (is_same(dir_fd, name, d))
-                        return 0;
-                if (unlinkat(dir_fd, name, 0) == 0)
-                        r = mknodat(dir_fd, name, mode, makedev((unsigned)d->major, (unsigned)d->minor));
-        }
-        if (r < 0 && errno == EPERM)
-                return bind_device(dir_fd, name, d, err);
-        if (r < 0)
-                return err_sys(err, "make node");
-        if ((d->has_uid && d->uid) || (d->has_gid && d->gid))
-                if (fchownat(dir_fd, name, d->has_uid ? d->uid : 0, d->has_gid ? d->gid : 0, AT_SYMLINK_NOFOLLOW) < 0)
-                        return err_sys(err, "own node");
+        if (!d->has_mode && !d->has_uid && !d->has_gid)
+                return 0;
+        if (d->has_mode && fchmodat(dir_fd, name, d->mode & 07777, AT_SYMLINK_NOFOLLOW) < 0)
+                return err_sys(err, "mode of a node");
+        if ((d->has_uid || d->has_gid) && fchownat(dir_fd, name, d->has_uid ? d->uid : (uid_t)-1,
+                                                   d->has_gid ? d->gid : (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0)
+                return err_sys(err, "own node");
         return 0;
 }
 
-static int add_device(const struct init *in, int dev_fd, const struct oci_device *d, struct err *err)
+/* config-linux.md "Devices": a file that is no such device is an error. In place of a default device an image may have
+ * anything, and that gives way. */
+static int make_device(const struct init *in, int dir_fd, const char *name, const struct oci_device *d, bool is_default,
+                       struct err *err)
+{
+        mode_t mode = device_type(d) | (d->has_mode ? d->mode & 07777 : 0666);
+        dev_t number = makedev((unsigned)d->major, (unsigned)d->minor);
+        bool bind = in->in_userns && d->type != 'p';
+        struct stat st;
+        if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+                if (is_same(dir_fd, name, d))
+                        return is_default || bind ? 0 : own_device(dir_fd, name, d, err);
+                if (!is_default)
+                        return err_set(err, ERR_INVALID, "there is another file already");
+                if (!bind && unlinkat(dir_fd, name, 0) < 0)
+                        return err_sys(err, "make room for a node");
+        }
+        if (bind)
+                return bind_device(dir_fd, name, d, err);
+        if (mknodat(dir_fd, name, mode, number) < 0)
+                return errno == EPERM ? bind_device(dir_fd, name, d, err) : err_sys(err, "make node");
+        return own_device(dir_fd, name, d, err);
+}
+
+static int add_device(const struct init *in, int dev_fd, const struct oci_device *d, bool is_default, struct err *err)
 {
         const char *name = str_after(d->path, "/dev/");
         if (!strchr("cbup", d->type) || !d->type)
@@ -93,11 +108,11 @@ static int add_device(const struct init *in, int dev_fd, const struct oci_device
                 name = path_name(d->path);
                 if (str_empty(name) || str_eq(name, ".."))
                         return err_set(err, ERR_INVALID, "device path %s", d->path);
-                return make_device(in, parent, name, d, err);
+                return make_device(in, parent, name, d, is_default, err);
         }
         if (str_empty(name) || str_eq(name, ".") || str_eq(name, ".."))
                 return err_set(err, ERR_INVALID, "device path %s", d->path);
-        return make_device(in, dev_fd, name, d, err);
+        return make_device(in, dev_fd, name, d, is_default, err);
 }
 
 static int add_links(int dev_fd, struct err *err)
@@ -135,10 +150,10 @@ int root_add_devices(struct init *in, struct err *err)
         if (dev_fd < 0)
                 return -1;
         for (size_t i = 0; i < ELEMENTS(default_devices); i++)
-                if (add_device(in, dev_fd, &default_devices[i], err) < 0)
+                if (add_device(in, dev_fd, &default_devices[i], true, err) < 0)
                         return err_add(err, "device %s", default_devices[i].path);
         for (size_t i = 0; i < in->spec->device_count; i++)
-                if (add_device(in, dev_fd, &in->spec->devices[i], err) < 0)
+                if (add_device(in, dev_fd, &in->spec->devices[i], false, err) < 0)
                         return err_add(err, "device %s", in->spec->devices[i].path);
         return add_links(dev_fd, err);
 }

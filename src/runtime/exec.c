@@ -117,12 +117,10 @@ static int open_sockets(struct exec *x, struct err *err)
 static int prepare(struct exec *x, struct err *err)
 {
         const struct runtime_exec *r = x->request;
-        if (!r->process->args || !r->process->args[0])
-                return err_set(err, ERR_INVALID, "process.args: empty");
-        if (str_empty(r->process->cwd) || r->process->cwd[0] != '/')
-                return err_set(err, ERR_INVALID, "process.cwd: must be absolute");
-        if (r->process->additional_gid_count > 4096 || r->preserve_fds < 0 || r->preserve_fds > 1024)
-                return err_set(err, ERR_INVALID, "process: too many groups or descriptors");
+        if (process_check(r->process, err) < 0)
+                return -1;
+        if (r->preserve_fds < 0 || r->preserve_fds > 1024)
+                return err_set(err, ERR_INVALID, "preserve_fds");
         if (find_target(x, err) < 0 || find_cgroup(x, err) < 0 || open_sockets(x, err) < 0)
                 return -1;
         if (r->seccomp && seccomp_filter_load(r->seccomp, r->seccomp_cache, &x->filter, err) < 0)
@@ -174,9 +172,12 @@ static int run_inside(struct exec *x, struct err *err)
 {
         const struct oci_process *p = x->request->process;
         int stdio[3] = { x->request->stdio[0], x->request->stdio[1], x->request->stdio[2] };
+        if (affinity_apply(p, "initial", err) < 0)
+                return -1;
         if (x->join_self && cgroup_join_self(x->cgroup_path, err) < 0)
                 return err_add(err, "cgroup");
-        if (sync_expect(x->their_sync_fd, SYNC_CGROUP, err) < 0 || enter(x, err) < 0)
+        if (sync_expect(x->their_sync_fd, SYNC_CGROUP, err) < 0 || affinity_apply(p, "final", err) < 0 ||
+            enter(x, err) < 0)
                 return -1;
         if (p->terminal && take_terminal(x, stdio, err) < 0)
                 return -1;

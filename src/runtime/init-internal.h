@@ -67,7 +67,20 @@ int init_wait_cgroup(struct init *in, struct err *err);
 int init_wait_network(struct init *in, struct err *err);
 bool sysctl_needs_interfaces(const char *entry);
 
+bool sysctl_needs_interfaces(const char *entry);
+/* Before anything is made: each must belong to a namespace that the container does not share with the runtime. */
+int sysctl_check(const struct oci_spec *spec, struct err *err);
+int sysctl_apply(struct init *in, struct err *err);
+/* startContainer hooks: programs of the container's own root, so they get no more rights than its process. */
+int hooks_inside(struct init *in, struct err *err);
+
 /* ---- the process ---- */
+/* Everything that can be said about it beforehand; the error names the field. */
+int process_check(const struct oci_process *p, struct err *err);
+int scheduling_check(const struct oci_process *p, struct err *err);
+int scheduling_apply(const struct oci_process *p, struct err *err);
+/* phase "initial": before the process is in its group; "final": once it is. Only for exec. */
+int affinity_apply(const struct oci_process *p, const char *phase, struct err *err);
 /* What the kernel keeps for a process and needs our privileges to set: limits, priorities, personality. */
 int process_prepare(const struct oci_process *p, const char *personality, struct err *err);
 /* By the runtime, from outside. A value that only the privileged may set is left as it is. */
@@ -91,8 +104,14 @@ int stage_make(const struct stage_request *request, struct err *err);
 int stage_error(const struct sync_message *m, struct err *err);
 /* The file a security label is written to and its text (heap); NULL when none is wanted or this kernel has no such module. */
 const char *label_file(const struct oci_process *p, char **ret_text);
+/* ERR_UNSUPPORTED for a label that no security module of this kernel would take. */
+int label_check(const struct oci_process *p, struct err *err);
 /* Opens it, for the calling process, under the given number; no file: nothing. */
 int label_open(const char *file, int number, struct err *err);
+
+/* ---- the request ---- */
+/* Contradictions and what this kernel lacks, before anything is made. */
+int create_check(const struct runtime_create *request, struct err *err);
 
 /* ---- user namespaces ---- */
 int idmap_write(pid_t pid, const struct oci_spec *spec, struct err *err);

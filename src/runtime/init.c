@@ -73,54 +73,12 @@ static void new_keyring(const struct runtime_create *request)
         (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0);
 }
 
-/* ---- kernel parameters ---- */
-
 int init_wait_network(struct init *in, struct err *err)
 {
         if (!in->wait_network || in->network_done)
                 return 0;
         in->network_done = true;
         return sync_expect(in->sync_fd, SYNC_NETWORK, err);
-}
-
-/* Those of an interface can be set once it is there; the others need not wait for it. */
-bool sysctl_needs_interfaces(const char *entry)
-{
-        static const char *const parts[] = { "conf", "neigh" };
-        for (size_t i = 0; i < ELEMENTS(parts); i++) {
-                const char *found = strstr(entry, parts[i]);
-                if (str_starts(entry, "net") && found && strchr("./", found[-1]) && strchr("./", found[strlen(parts[i])]))
-                        return true;
-        }
-        return false;
-}
-
-/* Written through the host's /proc: it is genuine, and shows the parameters of the writer's namespaces. */
-static int set_sysctl(const char *entry, struct err *err)
-{
-        const char *equals = strchr(entry, '=');
-        if (!equals || equals == entry || strstr(entry, ".."))
-                return err_set(err, ERR_INVALID, "linux.sysctl: \"%s\"", entry);
-        _cleanup_free_ char *name = xstrndup(entry, (size_t)(equals - entry));
-        /* "net.ipv4.conf.eth0/1.forwarding": where a slash comes first, dots are dots. */
-        bool slashes = strchr(name, '/') && (!strchr(name, '.') || strchr(name, '/') < strchr(name, '.'));
-        for (char *p = name; *p && !slashes; p++)
-                *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
-        _cleanup_free_ char *path = xasprintf("/proc/sys/%s", name);
-        if (strstr(path, "/../"))
-                return err_set(err, ERR_INVALID, "linux.sysctl: \"%s\"", entry);
-        return file_poke_at(AT_FDCWD, path, equals + 1, err);
-}
-
-static int set_sysctls(struct init *in, struct err *err)
-{
-        STRV_FOREACH (entry, in->spec->sysctl) {
-                if (sysctl_needs_interfaces(*entry) && init_wait_network(in, err) < 0)
-                        return -1;
-                if (set_sysctl(*entry, err) < 0)
-                        return err_add(err, "sysctl");
-        }
-        return init_wait_network(in, err);
 }
 
 /* ---- hooks ---- */
@@ -158,8 +116,7 @@ static int start_hooks(struct init *in, struct err *err)
                 return 0;
         if (sync_send(in->sync_fd, SYNC_READY, err) < 0 || accept_start(in, err) < 0)
                 return -1;
-        return runtime_hooks(in->spec, OCI_HOOK_START_CONTAINER, in->request->id, in->request->bundle, getpid(),
-                             "created", err);
+        return hooks_inside(in, err);
 }
 
 /* ---- order of all of it ---- */
@@ -185,7 +142,7 @@ static int build(struct init *in, struct err *err)
                 return -1;
         if ((in->unshare_flags & CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0)
                 return err_sys(err, "make a cgroup namespace");
-        if (set_sysctls(in, err) < 0 || run_hooks(in, err) < 0 || root_protect(in, err) < 0)
+        if (sysctl_apply(in, err) < 0 || run_hooks(in, err) < 0 || root_protect(in, err) < 0)
                 return -1;
         return root_enter(in, err);
 }

@@ -22,13 +22,31 @@ static int open_attribute(const char *path, struct err *err)
 #define APPARMOR_FILE "/proc/self/attr/apparmor/exec"
 #define PLAIN_FILE "/proc/self/attr/exec"
 
+static bool has_selinux(void) { return access("/sys/fs/selinux/enforce", F_OK) == 0; }
+
+/* The directory of its profiles is in securityfs, which need not be mounted where the module's own switch is there. */
+static bool has_apparmor(void)
+{
+        return access("/sys/kernel/security/apparmor", F_OK) == 0 || access(APPARMOR_FILE, F_OK) == 0;
+}
+
+int label_check(const struct oci_process *p, struct err *err)
+{
+        if (!str_empty(p->selinux_label) && !has_selinux())
+                return err_set(err, ERR_UNSUPPORTED, "process.selinuxLabel: SELinux is not enabled on this machine");
+        if (!str_empty(p->apparmor_profile) && !str_eq(p->apparmor_profile, "unconfined") && !has_apparmor())
+                return err_set(err, ERR_UNSUPPORTED,
+                               "process.apparmorProfile: AppArmor is not enabled on this machine");
+        return 0;
+}
+
 const char *label_file(const struct oci_process *p, char **ret_text)
 {
-        if (!str_empty(p->selinux_label) && access("/sys/fs/selinux/enforce", F_OK) == 0) {
+        if (!str_empty(p->selinux_label) && has_selinux()) {
                 *ret_text = xstrdup(p->selinux_label);
                 return PLAIN_FILE;
         }
-        if (!str_empty(p->apparmor_profile) && access("/sys/kernel/security/apparmor", F_OK) == 0) {
+        if (!str_empty(p->apparmor_profile) && has_apparmor()) {
                 *ret_text = xasprintf("exec %s", p->apparmor_profile);
                 return access(APPARMOR_FILE, F_OK) == 0 ? APPARMOR_FILE : PLAIN_FILE;
         }

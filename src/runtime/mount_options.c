@@ -49,7 +49,8 @@ static const struct {
 
 /* Words that say what is so anyway, or that only mount(8) itself reads. */
 static const char *const ignored[] = { "defaults", "silent", "loud",   "nofail", "auto",
-                                       "noauto",   "user",   "nouser", "_netdev" };
+                                       "noauto",   "user",   "nouser", "_netdev",
+                                       "iversion", "noiversion" }; /* the file system's own affair since Linux 5.17 */
 
 void mount_words_done(struct mount_words *w)
 {

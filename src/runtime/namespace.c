@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -27,16 +29,30 @@ void namespaces_close(int fds[OCI_NS_KINDS])
                 mem_closep(&fds[i]);
 }
 
+/* A descriptor of some other kind of namespace, or of no namespace at all, must not be joined as if it were this one. */
+static int open_typed(enum oci_namespace_kind kind, const char *path, struct err *err)
+{
+        if (path[0] != '/')
+                return err_set(err, ERR_INVALID, "linux.namespaces: path \"%s\" must be absolute", path);
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0)
+                return err_sys(err, "%s namespace %s", oci_namespace_name(kind), path);
+        int type = ioctl(fd, NS_GET_NSTYPE);
+        if (type < 0 || (uint64_t)type != flags_of[kind])
+                return err_set(err, ERR_INVALID, "linux.namespaces: %s is no %s namespace", path,
+                               oci_namespace_name(kind));
+        return TAKE_FD(fd);
+}
+
 int namespaces_open(const struct oci_spec *spec, int ret_fds[OCI_NS_KINDS], struct err *err)
 {
         for (int i = 0; i < OCI_NS_KINDS; i++) {
                 const struct oci_namespace *ns = &spec->namespaces[i];
                 if (!ns->wanted || !ns->path)
                         continue;
-                ret_fds[i] = open(ns->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+                ret_fds[i] = open_typed((enum oci_namespace_kind)i, ns->path, err);
                 if (ret_fds[i] < 0)
-                        return err_sys(err, "%s namespace %s", oci_namespace_name((enum oci_namespace_kind)i),
-                                       ns->path);
+                        return -1;
         }
         return 0;
 }
@@ -74,7 +90,9 @@ static int borrow(const int *join, struct own *own, struct err *err)
                 own->fds[i] = -1;
         for (size_t i = 0; i < ELEMENTS(borrowed); i++) {
                 int fd = join[borrowed[i].kind];
-                if (fd < 0)
+                /* With a user namespace it is the process in between that takes on the pid namespace: were it born in
+                 * there, the pid it tells of would be that namespace's. */
+                if (fd < 0 || (borrowed[i].kind == OCI_NS_PID && join[OCI_NS_USER] >= 0))
                         continue;
                 int mine = open(borrowed[i].own, O_RDONLY | O_CLOEXEC);
                 if (mine < 0 || setns(fd, (int)flags_of[borrowed[i].kind]) < 0) {
@@ -110,12 +128,16 @@ struct between {
 
 /* New namespaces must belong to the user namespace that is joined, so they are made by a process that is in it already.
  * CLONE_PARENT makes init our child all the same. Returns 0 in init; the process in between never returns. */
-static pid_t clone_from_userns(const struct namespaces_clone *c, int user_fd, int sock)
+static pid_t clone_from_userns(const struct namespaces_clone *c, int sock)
 {
         struct between say = { .pid = -1 };
-        int pidfd = -1;
-        if (setns(user_fd, CLONE_NEWUSER) < 0)
+        int pidfd = -1, pid_fd = c->join[OCI_NS_PID];
+        /* The pid namespace may belong to the host's user namespace, or to the one that is joined. */
+        bool joined = pid_fd < 0 || setns(pid_fd, CLONE_NEWPID) == 0;
+        if (setns(c->join[OCI_NS_USER], CLONE_NEWUSER) < 0)
                 err_sys(&say.err, "join the user namespace");
+        else if (!joined && setns(pid_fd, CLONE_NEWPID) < 0)
+                err_sys(&say.err, "join the pid namespace");
         else if ((say.pid = clone_plain(c->flags | CLONE_PARENT, -1, &pidfd)) < 0)
                 err_sys(&say.err, "clone");
         if (say.pid == 0)
@@ -136,7 +158,7 @@ static pid_t clone_joining_user(const struct namespaces_clone *c, int *ret_pidfd
                 return err_sys(err, "clone");
         if (between == 0) {
                 mem_closep(&ours);
-                return clone_from_userns(c, c->join[OCI_NS_USER], theirs);
+                return clone_from_userns(c, theirs);
         }
         mem_closep(&theirs);
         ssize_t n = fd_read_full(ours, &say, sizeof(say));

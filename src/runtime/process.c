@@ -1,10 +1,7 @@
 #include <errno.h>
-#include <linux/ioprio.h>
-#include <sched.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include "base/file.h"
-#include "base/json.h"
 #include "base/str.h"
 #include "runtime/init-internal.h"
 #include "runtime/kernel-internal.h"
@@ -50,123 +47,53 @@ static int set_limit(int resource, const struct oci_rlimit *l, struct err *err)
         return setrlimit(resource, &wanted) < 0 && errno != EPERM ? err_sys(err, "%s", l->type) : 0;
 }
 
-static int set_limits(const struct oci_process *p, struct err *err)
+/* The row of a limit's name; ELEMENTS(limits) when unknown. */
+static size_t limit_row(const char *type)
 {
+        size_t k = 0;
+        while (k < ELEMENTS(limits) && !str_eq(type, limits[k].name))
+                k++;
+        return k;
+}
+
+static int check_limits(const struct oci_process *p, struct err *err)
+{
+        uint32_t seen = 0;
         for (size_t i = 0; i < p->rlimit_count; i++) {
                 const struct oci_rlimit *l = &p->rlimits[i];
-                size_t k = 0;
-                while (k < ELEMENTS(limits) && !str_eq(l->type, limits[k].name))
-                        k++;
-                if (k == ELEMENTS(limits) || l->soft > l->hard)
-                        return err_set(err, ERR_INVALID, "process.rlimits: %s",
-                                       k == ELEMENTS(limits) ? "unknown type" : "soft exceeds hard");
-                if (set_limit(limits[k].resource, l, err) < 0)
+                size_t k = limit_row(l->type);
+                if (k == ELEMENTS(limits) || (seen >> k & 1) || l->soft > l->hard)
+                        return err_set(err, ERR_INVALID, "process.rlimits[%zu]: %s %s", i, l->type ? l->type : "",
+                                       k == ELEMENTS(limits) ? "is unknown"
+                                       : seen >> k & 1       ? "is there twice"
+                                                             : "has a soft limit above the hard one");
+                seen |= 1u << k;
+        }
+        return 0;
+}
+
+static int set_limits(const struct oci_process *p, struct err *err)
+{
+        for (size_t i = 0; i < p->rlimit_count; i++)
+                if (set_limit(limits[limit_row(p->rlimits[i].type)].resource, &p->rlimits[i], err) < 0)
                         return -1;
-        }
         return 0;
 }
 
-/* ---- priorities ---- */
-
-/* The number that a table gives a name in a JSON string. */
-struct word {
-        const char *name;
-        uint64_t value;
-};
-static int json_word(const json_t *j, const struct word *words, size_t count, uint64_t *ret, const char *what,
-                     struct err *err)
+int process_check(const struct oci_process *p, struct err *err)
 {
-        for (size_t i = 0; i < count; i++)
-                if (str_eq(json_string_value(j), words[i].name)) {
-                        *ret = words[i].value;
-                        return 0;
-                }
-        return err_set(err, ERR_INVALID, "%s: unknown value \"%s\"", what,
-                       json_is_string(j) ? json_string_value(j) : "");
-}
-
-static int set_io_priority(const json_t *o, struct err *err)
-{
-        static const struct word classes[] = { { "IOPRIO_CLASS_RT", IOPRIO_CLASS_RT },
-                                               { "IOPRIO_CLASS_BE", IOPRIO_CLASS_BE },
-                                               { "IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE } };
-        uint64_t class = 0;
-        if (json_word(json_object_get(o, "class"), classes, ELEMENTS(classes), &class, "process.ioPriority.class",
-                      err) < 0)
+        if (!p->args || !p->args[0])
+                return err_set(err, ERR_INVALID, "process.args: empty");
+        if (str_empty(p->cwd) || p->cwd[0] != '/')
+                return err_set(err, ERR_INVALID, "process.cwd: must be absolute");
+        if (p->additional_gid_count > 4096)
+                return err_set(err, ERR_TOO_LARGE, "process.user.additionalGids: more than 4096");
+        if (check_limits(p, err) < 0 || scheduling_check(p, err) < 0)
                 return -1;
-        json_int_t level = json_integer_value(json_object_get(o, "priority"));
-        if (level < 0 || level > 7)
-                return err_set(err, ERR_INVALID, "process.ioPriority.priority: 0 to 7");
-        if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE((int)class, (int)level)) < 0)
-                return err_sys(err, "process.ioPriority");
-        return 0;
+        return label_check(p, err);
 }
 
-/* sched_setattr(2) */
-struct attributes {
-        uint32_t size, policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t runtime, deadline, period;
-};
-
-static int set_scheduler(const json_t *o, struct err *err)
-{
-        static const struct word policies[] = { { "SCHED_OTHER", 0 },   { "SCHED_FIFO", 1 }, { "SCHED_RR", 2 },
-                                                { "SCHED_BATCH", 3 },   { "SCHED_ISO", 4 },  { "SCHED_IDLE", 5 },
-                                                { "SCHED_DEADLINE", 6 } };
-        static const struct word flags[] = {
-                { "SCHED_FLAG_RESET_ON_FORK", 1 },   { "SCHED_FLAG_RECLAIM", 2 },
-                { "SCHED_FLAG_DL_OVERRUN", 4 },      { "SCHED_FLAG_KEEP_POLICY", 8 },
-                { "SCHED_FLAG_KEEP_PARAMS", 16 },    { "SCHED_FLAG_UTIL_CLAMP_MIN", 32 },
-                { "SCHED_FLAG_UTIL_CLAMP_MAX", 64 },
-        };
-        uint64_t policy = 0, flag = 0;
-        struct attributes a = { .size = sizeof(a) };
-        size_t i;
-        json_t *item;
-        if (json_word(json_object_get(o, "policy"), policies, ELEMENTS(policies), &policy, "process.scheduler.policy",
-                      err) < 0)
-                return -1;
-        json_array_foreach (json_object_get(o, "flags"), i, item) {
-                if (json_word(item, flags, ELEMENTS(flags), &flag, "process.scheduler.flags", err) < 0)
-                        return -1;
-                a.flags |= flag;
-        }
-        a.policy = (uint32_t)policy;
-        a.nice = (int32_t)json_integer_value(json_object_get(o, "nice"));
-        a.priority = (uint32_t)json_integer_value(json_object_get(o, "priority"));
-        a.runtime = (uint64_t)json_integer_value(json_object_get(o, "runtime"));
-        a.deadline = (uint64_t)json_integer_value(json_object_get(o, "deadline"));
-        a.period = (uint64_t)json_integer_value(json_object_get(o, "period"));
-        if (syscall(SYS_sched_setattr, 0, &a, 0) < 0)
-                return err_sys(err, "process.scheduler");
-        return 0;
-}
-
-/* "0-3,7": processors for a process of exec, from its first instruction. */
-static int set_affinity(const json_t *o, struct err *err)
-{
-        const char *text = json_string_value(json_object_get(o, "initial"));
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        if (!text)
-                return 0;
-        _cleanup_strv_ char **ranges = strv_split(text, ",", false);
-        STRV_FOREACH (range, ranges) {
-                unsigned first, last;
-                char excess;
-                int n = sscanf(*range, "%u-%u%c", &first, &last, &excess);
-                if (n == 1)
-                        last = first;
-                if ((n != 1 && n != 2) || first > last || last >= CPU_SETSIZE)
-                        return err_set(err, ERR_INVALID, "process.execCPUAffinity.initial: \"%s\"", text);
-                for (unsigned cpu = first; cpu <= last; cpu++)
-                        CPU_SET(cpu, &set);
-        }
-        return sched_setaffinity(0, sizeof(set), &set) < 0 ? err_sys(err, "process.execCPUAffinity") : 0;
-}
+/* ---- the rest ---- */
 
 static int set_personality(const char *domain, struct err *err)
 {
@@ -193,10 +120,7 @@ int process_set_oom_score(const struct oci_process *p, pid_t pid, struct err *er
 
 int process_prepare(const struct oci_process *p, const char *domain, struct err *err)
 {
-        if (set_limits(p, err) < 0 || (domain && set_personality(domain, err) < 0) ||
-            (p->scheduler && set_scheduler(p->scheduler, err) < 0) ||
-            (p->io_priority && set_io_priority(p->io_priority, err) < 0) ||
-            (p->exec_cpu_affinity && set_affinity(p->exec_cpu_affinity, err) < 0))
+        if (set_limits(p, err) < 0 || (domain && set_personality(domain, err) < 0))
                 return -1;
-        return 0;
+        return scheduling_apply(p, err);
 }

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/init-internal.h"
@@ -91,6 +93,45 @@ static int place_of(struct init *in, const struct oci_mount *m, bool directory, 
         return mount_place(in->root_fd, m->destination, directory, err);
 }
 
+static bool is_procfs(int fd)
+{
+        struct statfs fs;
+        return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+static bool is_root_proc(const struct init *in, int place)
+{
+        struct err unused = ERR_INIT;
+        struct stat a, b;
+        _cleanup_close_ int fd = path_open_nolink(in->root_fd, "proc", O_PATH, 0, &unused);
+        return fd >= 0 && fstat(fd, &a) == 0 && fstat(place, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+/* Who runs later inside reads and writes below /proc and believes the kernel answers: labels, limits, parameters
+ * (CVE-2019-16884, CVE-2019-19921). So /proc is procfs, and of the files below only those may be covered that merely tell,
+ * as LXCFS does. The place is judged by what was reached, whatever path led there. */
+static int check_proc(const struct init *in, const struct oci_mount *m, int mount_fd, int place, struct err *err)
+{
+        static const char *const telling[] = { "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo",
+                                               "/proc/stat",    "/proc/swaps",     "/proc/uptime",
+                                               "/proc/loadavg", "/proc/slabinfo",  "/proc/net/dev",
+                                               "/proc/sys/kernel/ns_last_pid",     "/proc/sys/crypto/fips_enabled" };
+        struct stat st;
+        if (is_root_proc(in, place))
+                return is_procfs(mount_fd) ? 0
+                                           : err_set(err, ERR_INVALID, "cannot be mounted because it is not of type proc");
+        if (!is_procfs(place))
+                return 0;
+        _cleanup_free_ char *clean = path_clean(m->destination);
+        for (size_t i = 0; i < ELEMENTS(telling); i++)
+                if (str_eq(clean, telling[i]) && fstat(place, &st) == 0 && S_ISREG(st.st_mode))
+                        return 0;
+        /* The root of another procfs: a mount of that kind on its own kind changes nothing. */
+        return fstat(place, &st) == 0 && st.st_ino == 1 && is_procfs(mount_fd)
+                       ? 0
+                       : err_set(err, ERR_INVALID, "cannot be mounted because it is inside /proc");
+}
+
 static int remount(struct init *in, const struct oci_mount *m, const struct mount_words *w, struct err *err)
 {
         _cleanup_close_ int place = path_open_in(in->root_fd, m->destination, O_PATH, 0, err);
@@ -112,7 +153,7 @@ static int add_mount(struct init *in, size_t index, struct err *err)
         if (fd < 0)
                 fd = mount_make(m, &w, base_fd(in), in->userns_fd, err);
         _cleanup_close_ int place = fd < 0 ? -1 : place_of(in, m, mount_is_directory(fd), err);
-        if (place < 0)
+        if (place < 0 || check_proc(in, m, fd, place, err) < 0)
                 return -1;
         if (w.copy_up && copy_up(place, fd, err) < 0)
                 return -1;

@@ -20,6 +20,16 @@ void must(int r, const struct err *err)
                 fail_msg("%s", err->msg);
 }
 
+static void copy_program(const char *source, const char *name)
+{
+        struct err err = ERR_INIT;
+        char path[256];
+        snprintf(path, sizeof(path), "%s/root/bin/%s", harness_dir, name);
+        _cleanup_close_ int from = open(source, O_RDONLY | O_CLOEXEC);
+        _cleanup_close_ int to = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+        must(fd_copy(from, to, NULL, &err), &err);
+}
+
 static void make_root(void)
 {
         static const char *const dirs[] = { "root",     "root/bin", "root/proc", "root/sys", "root/dev",
@@ -36,10 +46,8 @@ static void make_root(void)
                 assert_return_code(mkdir(path, str_ends(path, "tmp") ? 01777 : 0755), errno);
         }
         struct err err = ERR_INIT;
-        _cleanup_close_ int from = open("/bin/busybox", O_RDONLY | O_CLOEXEC);
-        snprintf(path, sizeof(path), "%s/root/bin/busybox", harness_dir);
-        _cleanup_close_ int to = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-        must(fd_copy(from, to, NULL, &err), &err);
+        copy_program("/bin/busybox", "busybox");
+        copy_program(PROBE_PATH, "probe");
         for (size_t i = 0; i < ELEMENTS(applets); i++) {
                 snprintf(path, sizeof(path), "%s/root/bin/%s", harness_dir, applets[i]);
                 assert_return_code(symlink("busybox", path), errno);
@@ -182,6 +190,36 @@ int box_run(struct box *b, struct err *err)
                 return -1;
         }
         return box_finish(b, &r, err);
+}
+
+void box_has(const struct box *b, const char *text)
+{
+        if (!strstr(b->output, text))
+                fail_msg("no \"%s\" in:\n%s", text, b->output);
+}
+
+void box_has_not(const struct box *b, const char *text)
+{
+        if (strstr(b->output, text))
+                fail_msg("\"%s\" in:\n%s", text, b->output);
+}
+
+void box_refused(struct box *b, enum err_kind kind, const char *words)
+{
+        struct err err = ERR_INIT;
+        if (box_run(b, &err) == 0)
+                fail_msg("it ran, with status %d; output:\n%s", b->status, b->output);
+        if (err.kind != kind || !strstr(err.msg, words))
+                fail_msg("error of kind %d, not %d with \"%s\": %s", (int)err.kind, (int)kind, words, err.msg);
+}
+
+int harness_main(const struct CMUnitTest *tests, size_t count)
+{
+        if (geteuid() != 0 || access("/bin/busybox", X_OK) < 0) {
+                fprintf(stderr, "needs root and /bin/busybox\n");
+                return 77; /* meson: skipped */
+        }
+        return _cmocka_run_group_tests("runtime", tests, count, harness_setup, harness_teardown);
 }
 
 void box_expect(struct box *b, int status)

@@ -38,6 +38,11 @@ void box_args(struct box *b, const char *const *args);
 int box_run(struct box *b, struct err *err);
 /* The same, and the test fails unless it exits with `status`; then the output can be looked at. */
 void box_expect(struct box *b, int status);
+/* The test fails unless the output has (has not) the text. */
+void box_has(const struct box *b, const char *text);
+void box_has_not(const struct box *b, const char *text);
+/* The test fails unless create or start fails with an error of this kind and these words. */
+void box_refused(struct box *b, enum err_kind kind, const char *words);
 /* The pieces of box_run, for tests that look at a running one. */
 struct running {
         struct runtime_container c;
@@ -47,5 +52,8 @@ int box_create(struct box *b, struct running *r, struct err *err);
 int box_finish(struct box *b, struct running *r, struct err *err);   /* waits, collects, removes */
 /* Runs a command in it with exec; its output lands in text. Returns the exit status, -1 with err. */
 int box_exec(struct box *b, struct running *r, const char *command, char *text, size_t size, struct err *err);
+
+/* main() of a test program; skips where containers cannot be made. */
+int harness_main(const struct CMUnitTest *tests, size_t count);
 
 #endif

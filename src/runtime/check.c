@@ -1,0 +1,72 @@
+#include "base/str.h"
+#include "runtime/init-internal.h"
+#include "runtime/mount-internal.h"
+
+static int check_namespaces(const struct oci_spec *s, struct err *err)
+{
+        const struct oci_namespace *ns = s->namespaces;
+        if (!ns[OCI_NS_MOUNT].wanted)
+                return err_set(err, ERR_INVALID, "linux.namespaces: a container needs a mount namespace");
+        if (!ns[OCI_NS_UTS].wanted && (!str_empty(s->hostname) || !str_empty(s->domainname)))
+                return err_set(err, ERR_INVALID, "%s: needs a uts namespace",
+                               str_empty(s->hostname) ? "domainname" : "hostname");
+        if (ns[OCI_NS_USER].wanted && ns[OCI_NS_USER].path && (s->uid_map_count || s->gid_map_count))
+                return err_set(err, ERR_INVALID, "linux.uidMappings: the user namespace that is joined has its own");
+        if (!ns[OCI_NS_USER].wanted && (s->uid_map_count || s->gid_map_count))
+                return err_set(err, ERR_INVALID, "linux.uidMappings: needs a user namespace");
+        if (s->has_monotonic_offset || s->has_boottime_offset) {
+                if (!ns[OCI_NS_TIME].wanted || ns[OCI_NS_TIME].path)
+                        return err_set(err, ERR_INVALID, "linux.timeOffsets: needs a time namespace of its own");
+                if (s->monotonic_nsecs > 999999999 || s->boottime_nsecs > 999999999)
+                        return err_set(err, ERR_INVALID, "linux.timeOffsets: nanosecs beyond a second");
+        }
+        return 0;
+}
+
+/* config.md "Mounts": uidMappings and gidMappings come together, and need a mount that they can be applied to. */
+static int check_mapping(const struct oci_spec *s, const struct oci_mount *m, const char *name, struct err *err)
+{
+        _cleanup_mount_words_ struct mount_words w = { 0 };
+        mount_words_parse(m, &w);
+        if (!m->uid_map_count != !m->gid_map_count)
+                return err_set(err, ERR_INVALID, "%s: uidMappings and gidMappings must come together", name);
+        if (!w.idmap)
+                return 0;
+        if (!w.bind && !str_eq(m->type, "overlay"))
+                return err_set(err, ERR_INVALID, "%s: only a bind mount can have mapped ids", name);
+        if (!m->uid_map_count && !s->namespaces[OCI_NS_USER].wanted)
+                return err_set(err, ERR_INVALID, "%s: idmap needs uidMappings, or a user namespace of the container",
+                               name);
+        return 0;
+}
+
+static int check_mounts(const struct runtime_create *r, struct err *err)
+{
+        if (r->rootfs && check_mapping(r->spec, r->rootfs, "root", err) < 0)
+                return -1;
+        for (size_t i = 0; i < r->spec->mount_count; i++) {
+                char name[32];
+                snprintf(name, sizeof(name), "mounts[%zu]", i);
+                if (check_mapping(r->spec, &r->spec->mounts[i], name, err) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
+int create_check(const struct runtime_create *r, struct err *err)
+{
+        const struct oci_spec *s = r->spec;
+        if (str_empty(r->id))
+                return err_set(err, ERR_INVALID, "a container without id");
+        if (process_check(&s->process, err) < 0 || check_namespaces(s, err) < 0 || check_mounts(r, err) < 0 ||
+            sysctl_check(s, err) < 0)
+                return -1;
+        if (!str_empty(s->mount_label) && access("/sys/fs/selinux/enforce", F_OK) < 0)
+                return err_set(err, ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not enabled on this machine");
+        if (s->intel_rdt)
+                return access("/sys/fs/resctrl/schemata", F_OK) < 0
+                               ? err_set(err, ERR_UNSUPPORTED,
+                                         "linux.intelRdt: no resctrl file system is mounted on /sys/fs/resctrl")
+                               : err_set(err, ERR_UNSUPPORTED, "linux.intelRdt: not supported");
+        return r->preserve_fds < 0 || r->preserve_fds > 1024 ? err_set(err, ERR_INVALID, "preserve_fds") : 0;
+}
