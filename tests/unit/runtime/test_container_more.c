@@ -190,6 +190,7 @@ static void seccomp_agent(void **state)
         struct oci_seccomp *s = b.spec.seccomp;
         free(s->default_action);
         s->default_action = xstrdup("SCMP_ACT_ALLOW");
+        s->has_default_errno = false;
         while (s->rule_count > 1) { /* only one rule: mkdir asks the agent */
                 struct oci_seccomp_rule *rule = &s->rules[--s->rule_count];
                 strv_free(rule->names);
