@@ -17,10 +17,13 @@ struct cgroup_layout {
         struct cgroup_hierarchy *list; /* v1 */
         size_t count;
         char *unified;                 /* where v2 is mounted, or NULL */
+        bool unified_controls;         /* beside v1: it has controllers that are not mounted as v1 */
 };
 const struct cgroup_layout *cgroup_layout(void);
 /* For tests: another layout from now on; its strings must live. */
 void cgroup_layout_set(const struct cgroup_layout *layout);
+/* Where a v1 controller is mounted, NULL: it is not. */
+const char *cgroup_top_of(const char *controller);
 /* The path of a group as this room uses it: absolute, clean; "a/b" is below /tare, "slice:prefix:name" as systemd would put it.
  * NULL: ERR_INVALID. Heap. */
 char *cgroup_path_clean(const char *path, struct err *err);
@@ -38,9 +41,47 @@ struct cgroup_driver {
         int (*remove)(const char *path, struct err *err);
         uint64_t (*oom_kills)(const char *path);
         void (*stats)(const char *path, struct cgroup_stats *ret);
+        void (*usage)(const char *path, json_t *usage);      /* sets the keys it knows */
         const char *(*procs)(void);    /* the hierarchy whose cgroup.procs names every process of a group */
 };
-extern const struct cgroup_driver cgroup_v1, cgroup_v2;
+extern const struct cgroup_driver cgroup_v1, cgroup_v2, cgroup_hybrid;
+/* The files of limits. Those of v1 live in several hierarchies; `path` exists in all. */
+int cgroup_v1_limit(const char *path, const struct oci_resources *r, bool update, struct err *err);
+int cgroup_v1_devices(const char *path, const struct oci_resources *r, struct err *err);
+int cgroup_v2_limit(const char *path, const struct oci_resources *r, struct err *err);
+void cgroup_v1_stats(const char *path, struct cgroup_stats *ret);
+void cgroup_v2_stats(const char *path, struct cgroup_stats *ret);
+void cgroup_v1_usage(const char *path, json_t *usage);
+void cgroup_v2_usage(const char *path, json_t *usage);
+
+/* ---- writing limits ---- */
+/* Nothing is written once one has failed; the error names the field of config.json. A missing file is a limit that this
+ * kernel does not have: ERR_UNSUPPORTED. */
+struct cgroup_limits {
+        const char *path;
+        struct err *err;
+        bool failed;
+};
+/* field: below linux.resources. top NULL: its controller is not mounted. */
+void limit_text(struct cgroup_limits *l, const char *field, const char *top, const char *file, const char *text);
+void limit_textf(struct cgroup_limits *l, const char *field, const char *top, const char *file, const char *fmt, ...)
+        __attribute__((format(printf, 5, 6)));
+void limit_i64(struct cgroup_limits *l, const char *field, const char *top, const char *file, bool wanted, int64_t value);
+void limit_u64(struct cgroup_limits *l, const char *field, const char *top, const char *file, bool wanted, uint64_t value);
+void limit_refuse(struct cgroup_limits *l, enum err_kind kind, const char *field, const char *why);
+/* "mlx5_0 hca_handle=2 hca_object=max": both versions word it so. */
+void limit_rdma(struct cgroup_limits *l, const char *top, const struct oci_resources *r);
+/* The name of a huge page size as the kernel's files have it: "2MB". */
+bool limit_page_size(const char *name);
+
+/* ---- reading numbers ---- */
+/* Adds what is there: numbers of a file with one, of one with many on a line, of one with "key number" lines. */
+void usage_u64(json_t *o, const char *key, const char *top, const char *path, const char *file);
+json_t *usage_numbers(const char *top, const char *path, const char *file);
+json_t *usage_keys(const char *top, const char *path, const char *file);
+json_t *usage_set(const char *top, const char *path, const char *file);       /* "0-2,4" */
+json_t *usage_object(json_t *parent, const char *key);                        /* a new one, borrowed */
+void usage_hugetlb(json_t *usage, const char *top, const char *path, const char *current, const char *max, const char *failures);
 
 /* ---- files of a group ---- */
 /* "top/path/file" on the heap. */

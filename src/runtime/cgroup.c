@@ -17,11 +17,13 @@ struct cgroup {
         int fd; /* directory on v2, opened when asked for */
 };
 
-/* v1 wherever it has controllers: the v2 mount beside it then has none. */
+/* v1 wherever it has controllers; the v2 mount beside it then has the others, or none. */
 static const struct cgroup_driver *driver_here(void)
 {
         const struct cgroup_layout *l = cgroup_layout();
-        return l->count ? &cgroup_v1 : l->unified ? &cgroup_v2 : NULL;
+        if (l->count)
+                return l->unified && l->unified_controls ? &cgroup_hybrid : &cgroup_v1;
+        return l->unified ? &cgroup_v2 : NULL;
 }
 
 static struct cgroup *cgroup_new(const char *path, struct err *err)
@@ -121,6 +123,21 @@ int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct err *err)
         *ret = (struct cgroup_stats){ .memory_limit = UINT64_MAX, .pids_limit = UINT64_MAX };
         cg->driver->stats(cg->path, ret);
         return 0;
+}
+
+int cgroup_usage(struct cgroup *cg, json_t **ret, struct err *err)
+{
+        if (!cg->driver->exists(cg->path))
+                return err_set(err, ERR_NOT_FOUND, "no cgroup %s", cg->path);
+        json_t *usage = json_object();
+        cg->driver->usage(cg->path, usage);
+        *ret = usage;
+        return 0;
+}
+
+const char *cgroup_path(const struct cgroup *cg)
+{
+        return cg->path;
 }
 
 /* ---- processes ---- */

@@ -4,6 +4,7 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/cgroup-internal.h"
@@ -28,6 +29,14 @@ static void add_directory(int top_fd, const char *name)
         }
 }
 
+static bool has_controllers(const char *unified)
+{
+        _cleanup_free_ char *line = NULL;
+        struct err unused = ERR_INIT;
+        _cleanup_free_ char *file = cgroup_file(unified, "", "cgroup.controllers");
+        return file_line_at(AT_FDCWD, file, &line, &unused) == 0 && *line;
+}
+
 static void look(void)
 {
         struct statfs fs;
@@ -44,6 +53,8 @@ static void look(void)
                 add_directory(fd, e->d_name);
         if (!dir)
                 close(fd);
+        if (found.count && found.unified)
+                found.unified_controls = has_controllers(found.unified);
 }
 
 const struct cgroup_layout *cgroup_layout(void)
@@ -55,14 +66,25 @@ const struct cgroup_layout *cgroup_layout(void)
         return &found;
 }
 
+const char *cgroup_top_of(const char *controller)
+{
+        const struct cgroup_layout *l = cgroup_layout();
+        size_t len = strlen(controller);
+        for (size_t i = 0; i < l->count; i++) {
+                const char *name = l->list[i].name;
+                for (const char *at = strstr(name, controller); at; at = strstr(at + 1, controller))
+                        if ((at == name || at[-1] == ',') && (at[len] == 0 || at[len] == ','))
+                                return l->list[i].path;
+        }
+        return NULL;
+}
+
 bool cgroup_supports(const char *controller, const char *v1_file, const char *v2_file)
 {
         const struct cgroup_layout *l = cgroup_layout();
-        for (size_t i = 0; i < l->count; i++) {
-                _cleanup_strv_ char **names = strv_split(l->list[i].name, ",", false);
-                if (strv_has(names, controller))
-                        return cgroup_has(l->list[i].path, "/", v1_file);
-        }
+        const char *top = cgroup_top_of(controller);
+        if (top)
+                return cgroup_has(top, "/", v1_file);
         return l->unified && v2_file;
 }
 

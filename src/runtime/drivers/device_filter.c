@@ -66,9 +66,9 @@ static bool add_rule(struct code *c, const struct oci_device_rule *r)
                 add(c, BPF_ALU | BPF_AND | BPF_K, 1, 0, 0, r->allow ? 7 & ~mask : mask);
                 add(c, BPF_JMP | (r->allow ? BPF_JNE : BPF_JEQ) | BPF_K, 1, 0, 0, 0);
         }
-        if (r->major >= 0 && !any)
+        if (r->major >= 0)
                 add(c, BPF_JMP | BPF_JNE | BPF_K, 4, 0, 0, (int32_t)r->major);
-        if (r->minor >= 0 && !any)
+        if (r->minor >= 0)
                 add(c, BPF_JMP | BPF_JNE | BPF_K, 5, 0, 0, (int32_t)r->minor);
         bool unconditional = c->count == start;
         add(c, BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, r->allow);

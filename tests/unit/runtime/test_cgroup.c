@@ -27,6 +27,11 @@ static int use_v1(void **state)
         return 0;
 }
 
+static int use_hybrid(void **state)
+{
+        return use_v1(state), cgroup_layout_set(&real), 0;
+}
+
 static int use_v2(void **state)
 {
         use_v1(state);
@@ -269,11 +274,13 @@ static void limits(void **state)
                                    .cpu_period = 100000,
                                    .cpuset_cpus = (char *)"0" };
         struct cgroup_stats stats;
-        struct cgroup *cg = make(&r);
         const struct cgroup_layout *l = cgroup_layout();
+        struct oci_resources none = { 0 };
+        struct cgroup *cg = make(&none), *other;
         bool has_memory = l->count || cgroup_has(l->unified, path, "memory.max");
-        assert_int_equal(cgroup_stats(cg, &stats, &err), 0);
         if (has_memory) {
+                assert_int_equal(cgroup_update(cg, &r, &err), 0);
+                assert_int_equal(cgroup_stats(cg, &stats, &err), 0);
                 assert_true(stats.memory_limit == 16 << 20 && stats.pids_limit == 7);
                 struct child c = child_new(eat_memory);
                 assert_int_equal(cgroup_join(cg, c.pid, &err), 0);
@@ -303,7 +310,12 @@ static void limits(void **state)
                 kill(d.pid, SIGKILL);
                 assert_int_equal(child_end(&d), 128 + SIGKILL);
         } else {
-                assert_true(stats.memory_limit == UINT64_MAX && cgroup_oom_kills(cg) == 0);
+                /* What a host lacks is refused, and nothing is left. */
+                assert_int_equal(cgroup_remove(cg, &err), 0);
+                assert_int_equal(cgroup_create(path, &r, &other, &err), -1);
+                assert_int_equal(err.kind, ERR_UNSUPPORTED);
+                assert_non_null(strstr(err.msg, "linux.resources.memory."));
+                assert_int_equal(cgroup_open(path, &other, &err), -1);
         }
         cgroup_free(cg);
 }
@@ -315,9 +327,13 @@ static void unified_files(void **state)
         char *good[] = { (char *)"cgroup.max.depth=7", NULL }, *bad[] = { (char *)"../x.y=1", NULL },
              *none[] = { (char *)"no.such=1", NULL };
         struct oci_resources r = { .unified = good }, wrong = { .unified = bad }, missing = { .unified = none };
-        if (l->count)
-                return; /* v1 has no such files, and its driver does not read the list */
-        struct cgroup *cg = make(&r);
+        struct cgroup *cg;
+        if (l->count && !l->unified_controls) { /* v1 has no such files */
+                assert_int_equal(cgroup_create(path, &r, &cg, &err), -1);
+                assert_int_equal(err.kind, ERR_UNSUPPORTED);
+                return;
+        }
+        cg = make(&r);
         assert_true(cgroup_read_u64(l->unified, path, "cgroup.max.depth", 0) == 7);
         assert_int_equal(cgroup_update(cg, &wrong, &err), -1);
         assert_int_equal(err.kind, ERR_INVALID);
@@ -364,7 +380,10 @@ int main(void)
                 cmocka_unit_test_setup_teardown(limits, setup, clean),                                                 \
                 cmocka_unit_test_setup_teardown(unified_files, setup, clean)
         const struct CMUnitTest v1[] = { CONTRACT(use_v1), cmocka_unit_test(paths) };
+        const struct CMUnitTest hybrid[] = { CONTRACT(use_hybrid) };
         const struct CMUnitTest v2[] = { CONTRACT(use_v2) };
         int failed = real.count ? cmocka_run_group_tests_name("cgroup v1", v1, NULL, NULL) : 0;
+        if (real.count && real.unified_controls)
+                failed += cmocka_run_group_tests_name("cgroup hybrid", hybrid, NULL, NULL);
         return failed + (real.unified ? cmocka_run_group_tests_name("cgroup v2", v2, NULL, NULL) : 0);
 }
