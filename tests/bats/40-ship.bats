@@ -228,7 +228,7 @@ D
   cp "$file" "$STATE/kept" && head -c 1000 /dev/urandom | dd of="$file" bs=1000 seek=50 conv=notrunc 2>/dev/null
   for image in $(tare images -q | sort -u); do tare rmi -f "$image" >/dev/null; done
   refused '' tare pull "$PEER/err/busy"
-  [[ "${lines[-1]}" == *digest* || "${lines[-1]}" == *damaged* ]] || { echo "$output"; false; }
+  [[ "${lines[-1]}" == *digest* || "${lines[-1]}" == *[Dd]amaged* ]] || { echo "$output"; false; }
   truncate -s 1000 "$file"
   refused '' tare pull "$PEER/err/busy"
   cp "$STATE/kept" "$file"
