@@ -46,7 +46,7 @@ static int attached(struct engine *e, const char *id, struct session_options *se
                 return 0;
         }
         if (clean_mine) {
-                if (container_finish(e, id, err) < 0)
+                if (container_finish_session(e, id, err) < 0)
                         return -1;
                 struct err ignored = ERR_INIT;
                 attach_send(session->fd, ATTACH_CLEANED, NULL, 0, &ignored);

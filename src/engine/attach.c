@@ -48,8 +48,24 @@ int container_attach(struct engine *e, const char *name, bool want_stdin, int *r
         return 0;
 }
 
-/* 1 with the status, 0 when the monitor went away without a word. */
-static int read_exit(int fd, int32_t *ret_status, struct err *err)
+int session_promise(struct engine *e, const char *id)
+{
+        struct err ignored = ERR_INIT;
+        uint8_t promise[ATTACH_HEADER];
+        _cleanup_close_ int fd = session_open(e, id, false, false, &ignored);
+        attach_header(promise, ATTACH_CLEAN_MINE, 0);
+        return fd >= 0 && fd_send(fd, NULL, 0, promise, sizeof(promise), &ignored) == 0 ? TAKE_FD(fd) : -1;
+}
+
+void session_cleaned(int fd)
+{
+        struct err ignored = ERR_INIT;
+        uint8_t done[ATTACH_HEADER];
+        attach_header(done, ATTACH_CLEANED, 0);
+        fd_send(fd, NULL, 0, done, sizeof(done), &ignored);
+}
+
+int session_exit_read(int fd, int32_t *ret_status, struct err *err)
 {
         uint8_t header[ATTACH_HEADER], payload[ATTACH_PAYLOAD_MAX];
         enum attach_frame type;
@@ -67,13 +83,15 @@ static int read_exit(int fd, int32_t *ret_status, struct err *err)
         return 0;
 }
 
-/* Until nobody cares for the container any more: its cleanup is done or owed. */
+/* Until nobody cares for the container any more: its cleanup is done or owed; or until it is to be started again. */
 static void wait_cleaned(struct engine *e, const char *id)
 {
         struct err ignored = ERR_INIT;
         for (unsigned tries = 0; tries < 2000; tries++) {
                 _cleanup_close_ int run_dir = run_dir_open(e, id, &ignored);
-                if (run_dir < 0 || !monitor_alive(run_dir))
+                struct container_status now = { .state = STATE_EXITED };
+                if (run_dir < 0 || !monitor_alive(run_dir) ||
+                    (container_status_read(run_dir, &now, &ignored) == 0 && now.state != STATE_EXITED))
                         return;
                 poll(NULL, 0, 5);
         }
@@ -103,7 +121,7 @@ int container_wait(struct engine *e, const char *name, const char *condition, in
                 int32_t status = 0;
                 int seen = 0;
                 _cleanup_close_ int fd = session_open(e, id, false, false, &ignored);
-                if (fd >= 0 && (seen = read_exit(fd, &status, err)) < 0)
+                if (fd >= 0 && (seen = session_exit_read(fd, &status, err)) < 0)
                         return -1;
                 _cleanup_container_ struct container c = { 0 };
                 container_config_init(&c.config);

@@ -59,7 +59,7 @@ int container_create(struct engine *e, struct container_config *config, const ch
 struct container_start {
         bool attach;                   /* *ret_client is a connected attach session that misses no byte */
         bool attach_stdin;
-        bool clean_mine;               /* the caller will call container_finish() after the exit frame */
+        bool clean_mine;               /* the caller will call container_finish_session() after the exit frame */
         const char *detach_keys;       /* kept for inspect only */
         uint16_t rows, columns;        /* initial terminal size, 0: unset */
 };
@@ -73,6 +73,8 @@ int container_run(struct engine *e, struct container_config *config, const char 
 /* After init has ended: takes down network, cgroup and run directory, writes the last word to the database, or removes everything when
  * auto_remove. Idempotent; called by the attached client, by the monitor's cleanup program, or by whoever finds a dead container. */
 int container_finish(struct engine *e, const char *id, struct err *err);
+/* The same for who started it with clean_mine and will send ATTACH_CLEANED: its monitor takes away what waits for the disk. */
+int container_finish_session(struct engine *e, const char *id, struct err *err);
 /* Stop signal, then SIGKILL after timeout (s; -1: never; CONTAINER_STOP_DEFAULT: the container's, else 10). Returns when it has ended and is
  * cleaned up. */
 #define CONTAINER_STOP_DEFAULT (-2)
@@ -89,8 +91,9 @@ int container_wait(struct engine *e, const char *name, const char *condition, in
 /* Stopped containers removed; docker's filters "label=", "until=". told gets each id. */
 int container_prune(struct engine *e, char *const *filters, void (*told)(void *data, const char *id), void *data, uint64_t *ret_bytes,
                     struct err *err);
-/* What the policy asks after an exit; called by the monitor's cleanup program: starts it again after the back-off, or finishes it. */
-int container_exited(struct engine *e, const char *id, struct err *err);
+/* What the policy asks after an exit; called by the monitor's cleanup program: starts it again after the back-off, or finishes it. lock:
+ * the monitor's lock on monitor.pid, inherited and closed here; without it (-1) the container is only finished. */
+int container_exited(struct engine *e, const char *id, int lock, struct err *err);
 
 /* The in_use hook of struct image_remove; data is the engine. */
 bool container_uses_image(void *engine, const char *image_id, char ret_container[65], bool *ret_running);

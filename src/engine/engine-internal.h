@@ -34,6 +34,8 @@ char *container_dir_path(const struct engine *e, const char *id);
 /* monitor.pid is locked for as long as somebody cares for the container: its monitor, or who will start it again. */
 bool monitor_alive(int run_dir_fd);
 int monitor_lock(int run_dir_fd, struct err *err);
+/* Whether that descriptor, which was inherited, holds the lock; false also where a verb took the container over meanwhile. */
+bool monitor_lock_is(int run_dir_fd, int lock);
 
 /* --- state (state.c) --- */
 /* Puts run-time state over the row's: reads status.json, checks that monitor and init are who they were. *ret_stale is set when a finish is
@@ -47,14 +49,21 @@ static inline bool container_is_running(const struct container *c)
 bool container_is_locked(struct engine *e, const char *id);
 /* Refreshes, and finishes what is stale unless another process is at it. */
 int container_repair(struct engine *e, struct container *c, struct err *err);
-/* container_load for a caller that holds the container's lock, by full id. */
+/* container_load for a verb that holds the container's lock, by full id. What ended and is still on its way to be cleaned up or started again is
+ * taken over: finished, and whoever was at it finds its lock on monitor.pid void. ERR_NOT_FOUND where that removed it (--rm). */
 int container_load_locked(struct engine *e, const char *id, struct container *ret, struct err *err);
 /* container_finish for a caller that holds the lock, and will start it again or remove the run directory. c->status is the last word. */
 int container_finish_locked(struct engine *e, struct container *c, struct err *err);
 /* Root, logs, run directory, leases, row: all of it. volumes: anonymous ones too. */
 int container_destroy(struct engine *e, struct container *c, bool volumes, struct err *err);
-/* Finishes a container whose end was seen and starts it once more, counting. */
-int container_start_again(struct engine *e, const char *id, const struct container_start *how, struct err *err);
+/* Finishes a container whose end was seen and starts it once more, counting; unless it was stopped or taken over meanwhile. care: the lock on
+ * monitor.pid, let go only when nobody can come between. */
+int container_start_again(struct engine *e, const char *id, int *care, struct err *err);
+/* For who is about to end a container: a session that promises its monitor to finish it (ATTACH_CLEAN_MINE), or -1. Then, after its end:
+ * the exit was seen (1), the monitor went away (0); and the word that it is done. */
+int session_promise(struct engine *e, const char *id);
+int session_exit_read(int fd, int32_t *ret_status, struct err *err);
+void session_cleaned(int fd);
 char *container_cgroup_path(const struct container *c);
 
 /* --- names (names.c) --- */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/str.h"
@@ -99,7 +100,7 @@ int container_finish_locked(struct engine *e, struct container *c, struct err *e
         return finish(e, c, false, err);
 }
 
-int container_finish(struct engine *e, const char *id, struct err *err)
+static int finish_unlocked(struct engine *e, const char *id, bool monitor_waits, struct err *err)
 {
         bool stale;
         _cleanup_container_ struct container c = { 0 };
@@ -120,9 +121,19 @@ int container_finish(struct engine *e, const char *id, struct err *err)
         /* its monitor may still be waiting for our word; its init may not be running */
         if (!stale && c.status.state != STATE_EXITED)
                 return 0;
-        if (finish(e, &c, !stale, err) < 0)
+        if (finish(e, &c, monitor_waits && !stale, err) < 0)
                 return -1;
         return c.config.auto_remove ? 0 : run_dir_remove(e, id, err);
+}
+
+int container_finish(struct engine *e, const char *id, struct err *err)
+{
+        return finish_unlocked(e, id, false, err);
+}
+
+int container_finish_session(struct engine *e, const char *id, struct err *err)
+{
+        return finish_unlocked(e, id, true, err);
 }
 
 /* Milliseconds before the n-th restart: 100 ms doubled each time, at most a minute, as docker does. */
@@ -143,38 +154,58 @@ static bool restart_wanted(const struct container *c)
         return kind != RESTART_NO;
 }
 
-/* Holds monitor.pid's lock so that others see a container that is being cared for; false when it was stopped meanwhile. */
-static bool restart_wait(struct engine *e, struct container *c, int run_dir, struct err *err)
+/* Under the container's lock: whether it is to be started again, which it then says. Else it is finished, or
+ * somebody else has taken it over. */
+static int exited_act(struct engine *e, const char *id, int care, struct container *c, bool *ret_again, struct err *err)
 {
-        _cleanup_close_ int care = monitor_lock(run_dir, err);
+        bool stale;
+        struct err gone = ERR_INIT;
+        *ret_again = false;
+        _cleanup_close_ int run_dir = container_lock(e, id, err);
+        if (run_dir < 0)
+                return -1;
+        bool ours = monitor_lock_is(run_dir, care);
+        if (!ours || container_row_load(e, id, c, &gone) < 0 || c->status.state != STATE_RUNNING) {
+                close(TAKE_FD(run_dir));
+                return container_finish(e, id, err);
+        }
+        if (container_state_refresh(e, c, &stale, err) < 0)
+                return -1;
+        if (c->status.state != STATE_EXITED || !restart_wanted(c)) {
+                close(TAKE_FD(run_dir));
+                return container_finish(e, id, err);
+        }
         struct container_status status = c->status;
         status.state = STATE_RESTARTING;
         status.pid = 0;
-        if (care < 0 || container_status_write(run_dir, &status, err) < 0)
-                return false;
+        *ret_again = true;
+        return container_status_write(run_dir, &status, err);
+}
+
+static void restart_wait(struct engine *e, const struct container *c)
+{
+        struct err ignored = ERR_INIT;
+        _cleanup_close_ int run_dir = run_dir_open(e, c->id, &ignored);
         int64_t ran = c->status.finished - c->status.started;
         for (int64_t left = back_off(ran > 10000000000 ? 0 : c->status.restarts); left > 0; left -= 50) {
                 usleep(left > 50 ? 50000 : (useconds_t)left * 1000);
-                if (faccessat(run_dir, "stop", F_OK, 0) == 0)
-                        return false;
+                if (run_dir < 0 || faccessat(run_dir, "stop", F_OK, 0) == 0)
+                        return;
         }
-        return true;
 }
 
-int container_exited(struct engine *e, const char *id, struct err *err)
+int container_exited(struct engine *e, const char *id, int lock, struct err *err)
 {
+        _cleanup_close_ int care = lock;
         _cleanup_container_ struct container c = { 0 };
         container_config_init(&c.config);
-        struct container_start how = { 0 };
-        bool stale;
-        if (container_row_load(e, id, &c, err) < 0)
-                return err->kind == ERR_NOT_FOUND ? 0 : -1;
-        if (container_state_refresh(e, &c, &stale, err) < 0)
+        bool again;
+        if (care >= 0)
+                fd_set_cloexec(care, true);
+        if (exited_act(e, id, care, &c, &again, err) < 0)
                 return -1;
-        _cleanup_close_ int run_dir = run_dir_open(e, id, err);
-        if (run_dir < 0 || c.status.state != STATE_EXITED || !restart_wanted(&c))
-                return container_finish(e, id, err);
-        if (!restart_wait(e, &c, run_dir, err))
-                return container_finish(e, id, err);
-        return container_start_again(e, id, &how, err);
+        if (!again)
+                return 0;
+        restart_wait(e, &c);
+        return container_start_again(e, id, &care, err);
 }

@@ -34,7 +34,7 @@ struct launch {
         int *port_fds;
         size_t port_fd_count;
         char *monitor, *cleanup, *init;
-        char *leavings;                        /* where container_finish() leaves the root of a container that removes itself, or NULL */
+        char *leavings;                        /* where container_finish_session() leaves the root of a container that removes itself, or NULL */
 };
 
 static void launch_done(struct launch *l)

@@ -71,6 +71,13 @@ bool monitor_alive(int run_dir_fd)
         return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+bool monitor_lock_is(int run_dir_fd, int lock)
+{
+        struct stat held, now;
+        return lock >= 0 && fstat(lock, &held) == 0 && fstatat(run_dir_fd, "monitor.pid", &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+               held.st_ino == now.st_ino && held.st_dev == now.st_dev && flock(lock, LOCK_EX | LOCK_NB) == 0;
+}
+
 int monitor_lock(int run_dir_fd, struct err *err)
 {
         _cleanup_close_ int fd = openat(run_dir_fd, "monitor.pid", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

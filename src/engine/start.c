@@ -123,7 +123,7 @@ int container_start(struct engine *e, const char *name, const struct container_s
                 return -1;
         if (c.status.state == STATE_PAUSED)
                 return err_set(err, ERR_CONFLICT, "cannot start a paused container, try unpause instead");
-        if (container_is_running(&c) && c.status.state != STATE_RESTARTING)
+        if (container_is_running(&c))
                 return 0;
         if (start_row(e, &c, &network, err) < 0)
                 return -1;
@@ -131,19 +131,28 @@ int container_start(struct engine *e, const char *name, const struct container_s
         return launch_or_undo(e, &c, &network, run_dir, how, ret_client, err);
 }
 
-int container_start_again(struct engine *e, const char *id, const struct container_start *how, struct err *err)
+int container_start_again(struct engine *e, const char *id, int *care, struct err *err)
 {
+        struct container_start how = { 0 };
         _cleanup_network_ struct network network = { 0 };
         _cleanup_container_ struct container c = { 0 };
         container_config_init(&c.config);
         _cleanup_close_ int run_dir = container_lock(e, id, err);
-        if (run_dir < 0 || container_load_locked(e, id, &c, err) < 0)
+        if (run_dir < 0)
                 return -1;
-        if (c.stopped_by_user || container_is_running(&c))
-                return 0;
+        bool ours = monitor_lock_is(run_dir, *care);
+        close(TAKE_FD(*care));
+        if (!ours) {
+                close(TAKE_FD(run_dir));
+                return container_finish(e, id, err);
+        }
+        if (container_load_locked(e, id, &c, err) < 0)
+                return -1;
+        if (c.stopped_by_user)
+                return run_dir_remove(e, id, err);
         uint32_t restarts = c.status.restarts + 1;
         if (start_row(e, &c, &network, err) < 0)
                 return -1;
         c.status = (struct container_status){ .state = STATE_RUNNING, .restarts = restarts };
-        return launch_or_undo(e, &c, &network, run_dir, how, NULL, err);
+        return launch_or_undo(e, &c, &network, run_dir, &how, NULL, err);
 }

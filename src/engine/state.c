@@ -34,7 +34,9 @@ static void state_of_abandoned(struct container *c, bool began, bool status)
                 c->status.state = STATE_CREATED;
                 return;
         }
-        if (!began || c->status.state != STATE_EXITED) {
+        if (began && c->status.state == STATE_RESTARTING) {    /* who was to start it again was killed: the last word is the one before */
+                c->status.state = STATE_EXITED;
+        } else if (!began || c->status.state != STATE_EXITED) {
                 c->status.state = STATE_EXITED;
                 c->status.exit_code = began ? 137 : 255;
                 snprintf(c->status.error, sizeof(c->status.error), "%s", began ? "its monitor was killed" : "the machine was restarted");
@@ -66,19 +68,42 @@ int container_state_refresh(struct engine *e, struct container *c, bool *ret_sta
         return 0;
 }
 
-int container_load_locked(struct engine *e, const char *id, struct container *ret, struct err *err)
+/* It has ended, and its monitor, client or successor, who still holds monitor.pid, had not come to finishing it. With another file there the
+ * next monitor gets a lock, and theirs says nothing any more. */
+static int take_over_end(struct engine *e, const struct container *c, struct err *err)
+{
+        if (c->config.auto_remove)
+                return err_set(err, ERR_NOT_FOUND, "No such container: %.12s", c->id);
+        _cleanup_close_ int run_dir = run_dir_open(e, c->id, err);
+        if (run_dir < 0)
+                return -1;
+        return unlinkat(run_dir, "monitor.pid", 0) == 0 || errno == ENOENT ? 0 : err_sys(err, "monitor.pid");
+}
+
+static int load_locked(struct engine *e, const char *id, bool take_over, struct container *ret, struct err *err)
 {
         bool stale;
         _cleanup_container_ struct container c = { 0 };
         container_config_init(&c.config);
-        if (container_row_load(e, id, &c, err) < 0 || container_state_refresh(e, &c, &stale, err) < 0)
+        if (container_row_load(e, id, &c, err) < 0)
                 return -1;
-        if (stale && container_finish_locked(e, &c, err) < 0)
+        bool owed = c.status.state == STATE_RUNNING;
+        if (container_state_refresh(e, &c, &stale, err) < 0)
+                return -1;
+        owed = owed && !stale && take_over && c.status.state == STATE_EXITED;
+        if ((stale || owed) && container_finish_locked(e, &c, err) < 0)
+                return -1;
+        if (owed && take_over_end(e, &c, err) < 0)
                 return -1;
         *ret = c;
         c = (struct container){ 0 };
         container_config_init(&c.config);
         return 0;
+}
+
+int container_load_locked(struct engine *e, const char *id, struct container *ret, struct err *err)
+{
+        return load_locked(e, id, true, ret, err);
 }
 
 bool container_is_locked(struct engine *e, const char *id)
@@ -88,19 +113,12 @@ bool container_is_locked(struct engine *e, const char *id)
         return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-/* Its monitor saw the end and has let go; the program that it called to act on the end (restart, clean up) is on its way and must not find
- * that we were faster. If it does not come, a later look repairs. */
-static bool successor_is_due(const struct container *c)
-{
-        return c->status.state == STATE_EXITED && !c->status.error[0] && time_now() - c->status.finished < (int64_t)5 * 1000000000;
-}
-
 int container_repair(struct engine *e, struct container *c, struct err *err)
 {
         bool stale;
         if (container_state_refresh(e, c, &stale, err) < 0)
                 return -1;
-        if (!stale || container_is_locked(e, c->id) || successor_is_due(c))
+        if (!stale || container_is_locked(e, c->id))
                 return 0;
         _cleanup_close_ int lock = container_lock(e, c->id, err);
         if (lock < 0)
@@ -109,9 +127,9 @@ int container_repair(struct engine *e, struct container *c, struct err *err)
         snprintf(id, sizeof(id), "%s", c->id);
         container_done(c);
         container_config_init(&c->config);
-        if (container_load_locked(e, id, c, err) < 0)
+        if (load_locked(e, id, false, c, err) < 0)
                 return -1;
-        return container_is_running(c) ? 0 : run_dir_remove(e, id, err);
+        return container_is_running(c) || monitor_alive(lock) ? 0 : run_dir_remove(e, id, err);
 }
 
 int container_load(struct engine *e, const char *name, struct container *ret, struct err *err)

@@ -97,10 +97,18 @@ int container_stop(struct engine *e, const char *name, int64_t timeout, const ch
         if (signo < 0 || container_row_set_stopped(e, c.id, true, err) < 0)
                 return -1;
         stop_mark(e, c.id);
+        /* We clean up, so its monitor need not start a program for that. */
+        _cleanup_close_ int session = session_promise(e, c.id);
         int64_t grace = timeout != CONTAINER_STOP_DEFAULT ? timeout : c.config.stop_timeout >= 0 ? c.config.stop_timeout : 10;
         if (init_end(&c, grace, signo, err) < 0)
                 return err_add(err, "Cannot stop container %s", name);
         struct err gone = ERR_INIT;
+        if (session >= 0 && session_exit_read(session, &status, &gone) == 1) {
+                if (container_finish(e, c.id, err) < 0)
+                        return -1;
+                session_cleaned(session);
+                return 0;
+        }
         if (container_wait(e, c.id, NULL, &status, &gone) < 0)
                 return gone.kind == ERR_NOT_FOUND ? 0 : err_set(err, gone.kind, "%s", gone.msg);
         return container_finish(e, c.id, err);

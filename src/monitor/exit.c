@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,27 +68,31 @@ static void ended(struct monitor *m)
                         session_exit(m, &m->sessions[i]);
 }
 
-/* The program must find the lock free; and it must not inherit our protection from the OOM killer, as it may start
- * the container anew. */
+/* The program inherits the lock, so that nobody who looks in between finds a container that nobody cares for. It must not inherit our
+ * protection from the OOM killer, as it may start the container anew. */
 static void hand_over(struct monitor *m)
 {
         struct err ignored = ERR_INIT;
+        char lock[16];
         m->handed_over = true;
-        mem_closep(&m->lock_fd);
-        m->lock_fd = -1;
         if (m->oom_score_fd >= 0 && write(m->oom_score_fd, m->oom_score, strlen(m->oom_score)) < 0)
                 ignored.kind = ERR_NONE;
+        snprintf(lock, sizeof(lock), "%d", m->lock_fd);
         char *argv[] = { (char *)(uintptr_t) "tare", (char *)(uintptr_t) "container", (char *)(uintptr_t) "exited",
-                         m->o.id, NULL };
+                         (char *)(uintptr_t) "--lock", lock, m->o.id, NULL };
         struct proc_spawn spawn = { .path = m->o.cleanup_program,
                                     .argv = argv,
                                     .stdin_fd = -1,
                                     .stdout_fd = -1,
                                     .stderr_fd = -1,
+                                    .keep_fds = &m->lock_fd,
+                                    .keep_count = 1,
                                     .new_session = true };
         pid_t pid;
         if (m->o.cleanup_program && m->o.id)
                 proc_spawn(&spawn, &pid, NULL, &ignored);
+        mem_closep(&m->lock_fd);
+        m->lock_fd = -1;
 }
 
 bool exit_step(struct monitor *m)

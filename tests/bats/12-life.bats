@@ -130,6 +130,31 @@ P
   tare rm -f term
 }
 
+@test "no look at a container that ends loses its restart" {
+  (while [ ! -e "$STATE/looked" ]; do tare ps -aq; tare inspect watched; done >/dev/null 2>&1 3>&-) &
+  looks=$!
+  tare run -d --name watched --restart on-failure:4 --network none busybox sh -c 'echo run; exit 1'
+  until_true sh -c '[ "$(tare inspect -f "{{.State.Status}} {{.RestartCount}}" watched)" = "exited 4" ]'
+  touch "$STATE/looked"
+  wait "$looks"
+  [ "$(tare logs watched | grep -c run)" -eq 5 ]
+  tare rm watched
+}
+
+@test "kill -9 of who waits to start a container again: the last word stays, and start works" {
+  id=$(tare run -d --name backoff --restart always --network none busybox sh -c 'exit 9')
+  until_true sh -c '[ "$(tare inspect -f "{{.State.Status}} {{.RestartCount}}" backoff)" = "restarting 4" ]'
+  successor=$(pgrep -f "container exited --lock [0-9]* $id")
+  kill -9 "$successor"
+  until_true sh -c '[ "$(tare inspect -f "{{.State.Status}} {{.State.ExitCode}}" backoff)" = "exited 9" ]'
+  tare start backoff
+  until_true sh -c '[ "$(tare inspect -f "{{.State.Status}}" backoff)" = restarting ]'
+  tare start backoff
+  tare stop backoff
+  [ "$(tare inspect -f '{{.State.Status}} {{.State.ExitCode}}' backoff)" = "exited 9" ]
+  tare rm backoff
+}
+
 @test "kill -9 of the monitor is seen and cleared by the next command" {
   id=$(tare run -d --name orphan --network none busybox sleep 100)
   pid=$(tare inspect -f '{{.State.Pid}}' orphan)

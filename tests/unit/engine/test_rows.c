@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/timefmt.h"
 #include "engine/create-internal.h"
 #include "engine/endpoint-internal.h"
 
@@ -268,6 +269,95 @@ static void test_state_auto_remove(void **state)
         OK(container_finish(f->e, c.id, &err));        /* twice is once */
 }
 
+/* Writes the end that a monitor saw, as it does before it hands its lock on. */
+static void ended_write(struct fixture *f, const char *id, enum container_state state)
+{
+        struct container_status status = { .state = state, .exit_code = 7,
+                                           .started = time_now() - 1000000, .finished = time_now() };
+        int run_dir = -1;
+        OK(run_dir = run_dir_open(f->e, id, &err));
+        OK(container_status_write(run_dir, &status, &err));
+        close(run_dir);
+}
+
+static int64_t row_state(struct fixture *f, const char *id)
+{
+        _cleanup_container_ struct container c = { 0 };
+        container_config_init(&c.config);
+        OK(container_row_load(f->e, id, &c, &err));
+        return c.status.state;
+}
+
+/* Between a monitor's end and its successor: a look leaves it alone, a verb takes it over, and the successor sees that. */
+static void test_ended_in_care(void **state)
+{
+        struct fixture *f = *state;
+        struct container_remove plain = { 0 };
+        _cleanup_container_ struct container c = { 0 };
+        container_config_init(&c.config);
+        id_of('b', c.id);
+        c.config.restart_policy = xstrdup("always");
+        row_put(f, &c, "ended");
+        int care = running_make(f, &c, 0);
+        ended_write(f, c.id, STATE_EXITED);
+        for (int i = 0; i < 2; i++) {
+                _cleanup_container_ struct container seen = loaded(f, "ended");
+                assert_int_equal(seen.status.state, STATE_EXITED);
+                assert_int_equal(seen.status.exit_code, 7);
+                assert_int_equal(row_state(f, c.id), STATE_RUNNING);
+        }
+        _cleanup_close_ int run_dir = run_dir_open(f->e, c.id, &(struct err)ERR_INIT);
+        assert_true(monitor_lock_is(run_dir, care));
+        _cleanup_container_ struct container taken = { 0 };
+        container_config_init(&taken.config);
+        int lock = -1;
+        OK(lock = container_lock(f->e, c.id, &err));
+        OK(container_load_locked(f->e, c.id, &taken, &err));
+        close(lock);
+        assert_int_equal(row_state(f, c.id), STATE_EXITED);
+        assert_false(monitor_lock_is(run_dir, care));
+        OK(container_exited(f->e, c.id, care, &err));  /* closes it, and starts nothing */
+        assert_int_equal(row_state(f, c.id), STATE_EXITED);
+        OK(container_remove(f->e, "ended", &plain, &err));
+}
+
+/* The successor was killed while it waited to start it again: the last word is that of the end before. */
+static void test_restart_killed(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_container_ struct container c = { 0 };
+        container_config_init(&c.config);
+        id_of('b', c.id);
+        row_put(f, &c, "ended");
+        int care = running_make(f, &c, 0);
+        ended_write(f, c.id, STATE_RESTARTING);
+        _cleanup_container_ struct container waiting = loaded(f, "ended");
+        assert_int_equal(waiting.status.state, STATE_RESTARTING);
+        close(care);
+        _cleanup_container_ struct container over = loaded(f, "ended");
+        assert_int_equal(over.status.state, STATE_EXITED);
+        assert_int_equal(over.status.exit_code, 7);
+        assert_int_equal(row_state(f, c.id), STATE_EXITED);
+}
+
+/* A descriptor that a caller merely names is not believed. */
+static void test_exited_foreign_lock(void **state)
+{
+        struct fixture *f = *state;
+        _cleanup_container_ struct container c = { 0 };
+        container_config_init(&c.config);
+        id_of('b', c.id);
+        c.config.restart_policy = xstrdup("always");
+        row_put(f, &c, "live");
+        _cleanup_close_ int monitor = running_make(f, &c, 0);
+        _cleanup_close_ int run_dir = run_dir_open(f->e, c.id, &(struct err)ERR_INIT);
+        OK(container_exited(f->e, c.id, openat(run_dir, "monitor.pid", O_RDWR | O_CLOEXEC), &err));
+        OK(container_exited(f->e, c.id, open("/dev/null", O_RDWR | O_CLOEXEC), &err));
+        OK(container_exited(f->e, c.id, -1, &err));
+        _cleanup_container_ struct container seen = loaded(f, "live");
+        assert_int_equal(seen.status.state, STATE_RUNNING);
+}
+
 static void test_lock(void **state)
 {
         struct fixture *f = *state;
@@ -343,7 +433,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 T(test_resolve), T(test_names),  cmocka_unit_test(test_endpoint), T(test_list), T(test_state), T(test_state_cut_short),
-                T(test_state_rebooted), T(test_state_auto_remove), T(test_lock), T(test_remove), T(test_uses_image), T(test_prepare_refuses),
+                T(test_state_rebooted), T(test_state_auto_remove), T(test_lock), T(test_ended_in_care), T(test_restart_killed),
+                T(test_exited_foreign_lock), T(test_remove), T(test_uses_image), T(test_prepare_refuses),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,11 +46,11 @@ static void text_to_file(const struct rig *r, const char *name, const char *text
         assert_int_equal(file_write_at(r->dir_fd, name, text, strlen(text), mode, false, &err), 0);
 }
 
-/* Says who it is, whether the lock was free when it came, and what the status was. */
+/* Says who it is, whether the lock was free when it came, whether it has inherited it, and what the status was. */
 static void cleanup_write(const struct rig *r)
 {
         _cleanup_free_ char *text = xasprintf(
-                "#!/bin/sh\nexec >%s/marker.tmp\necho \"$*\"\nflock -n %s/run/monitor.pid echo free || echo held\n"
+                "#!/bin/sh\nexec >%s/marker.tmp\necho \"$*\"\nflock -n %s/run/monitor.pid echo free || echo held\nflock -n $4 && echo mine\n"
                 "cat %s/run/status.json\nls -l /proc/$$/fd >%s/fds\ngrep -c -e socket: -e pipe: -e anon_inode: "
                 "%s/fds\nmv %s/marker.tmp %s/marker\n",
                 r->dir, r->dir, r->dir, r->dir, r->dir, r->dir, r->dir);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -84,14 +85,15 @@ static void test_monitor_pid(void **state)
         rig_done(&r);
 }
 
-/* Nobody said that he would: the program runs, finds the lock free and the status written, and inherits nothing of
+/* Nobody said that he would: the program runs, finds the status written, and inherits the lock and nothing else of
  * ours. */
 static void test_cleanup_program(void **state)
 {
         struct rig r;
         rig_start(&r, &(struct rig_options){ .command = "exit 3", .listen = true, .attach = true, .open_stdin = true });
         _cleanup_free_ char *marker = rig_marker(&r, true);
-        assert_true(str_starts(marker, "container exited 0123abcd\nfree\n{\"state\":\"exited\""));
+        assert_true(str_starts(marker, "container exited --lock "));
+        assert_non_null(strstr(marker, " 0123abcd\nheld\nmine\n{\"state\":\"exited\""));
         assert_true(str_ends(marker, "}\n0\n"));
         rig_done(&r);
 }
@@ -143,7 +145,7 @@ static void test_cleaned_too_early(void **state)
         close(r.client);
         r.client = -1;
         _cleanup_free_ char *marker = rig_marker(&r, true);
-        assert_true(str_starts(marker, "container exited 0123abcd\nfree\n"));
+        assert_non_null(strstr(marker, " 0123abcd\nheld\nmine\n"));
         close(other);
         rig_done(&r);
 }
@@ -160,7 +162,8 @@ static void test_client_vanishes(void **state)
                 close(r.client);
                 r.client = -1;
                 _cleanup_free_ char *marker = rig_marker(&r, true);
-                assert_true(str_starts(marker, "container exited 0123abcd\nfree\n{\"state\":\"exited\""));
+                assert_true(str_starts(marker, "container exited --lock "));
+        assert_non_null(strstr(marker, " 0123abcd\nheld\nmine\n{\"state\":\"exited\""));
                 rig_done(&r);
         }
 }
