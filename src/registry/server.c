@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "registry/accept-internal.h"
 #include "registry/base64-internal.h"
 #include "registry/call-internal.h"
 #include "registry/listen-internal.h"
@@ -166,9 +166,10 @@ static int pem_load(const char *path, char **ret, struct err *err)
         return 0;
 }
 
-static struct MHD_Daemon *daemon_start(struct service *service, int listen_fd, const struct pem *pem)
+static struct MHD_Daemon *daemon_start(struct service *service, const struct pem *pem)
 {
-        unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | (pem->certificate ? MHD_USE_TLS : 0u);
+        unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET |
+                         (pem->certificate ? MHD_USE_TLS : 0u);
         struct MHD_OptionItem tls[] = {
                 { MHD_OPTION_HTTPS_MEM_CERT, 0, pem->certificate },
                 { MHD_OPTION_HTTPS_MEM_KEY, 0, pem->key },
@@ -176,32 +177,21 @@ static struct MHD_Daemon *daemon_start(struct service *service, int listen_fd, c
         };
         struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
 
-        return MHD_start_daemon(flags, 0, NULL, NULL, on_call, service, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-                                MHD_OPTION_URI_LOG_CALLBACK, call_start, service, MHD_OPTION_NOTIFY_COMPLETED, call_end,
-                                NULL, MHD_OPTION_THREAD_POOL_SIZE, thread_count(), MHD_OPTION_CONNECTION_LIMIT,
-                                CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-                                MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_ARRAY,
-                                pem->certificate ? tls : none, MHD_OPTION_END);
+        return MHD_start_daemon(flags, 0, NULL, NULL, on_call, service, MHD_OPTION_URI_LOG_CALLBACK, call_start,
+                                service, MHD_OPTION_NOTIFY_COMPLETED, call_end, NULL, MHD_OPTION_THREAD_POOL_SIZE,
+                                thread_count(), MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+                                MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+                                IDLE_SECONDS, MHD_OPTION_ARRAY, pem->certificate ? tls : none, MHD_OPTION_END);
 }
 
-static void stop_wait(int stop_fd)
-{
-        struct pollfd p = { .fd = stop_fd, .events = POLLIN };
-
-        while (poll(&p, 1, -1) <= 0 || p.revents == 0)
-                ;
-}
-
-/* New connections are refused at once, open requests get their time. */
-static void daemon_stop(struct service *service, struct MHD_Daemon *daemon, int listen_fd)
+/* Open requests get their time. */
+static void daemon_stop(struct service *service, struct MHD_Daemon *daemon)
 {
         const struct timespec step = { .tv_nsec = 20 * 1000000 };
 
-        MHD_quiesce_daemon(daemon);
         for (unsigned i = 0; i < FINISH_SECONDS * 50 && atomic_load(&service->running) > 0; i++)
                 nanosleep(&step, NULL);
         MHD_stop_daemon(daemon);
-        close(listen_fd);
 }
 
 static int service_serve(struct service *service, struct err *err)
@@ -218,14 +208,15 @@ static int service_serve(struct service *service, struct err *err)
         _cleanup_close_ int fd = listen_open(o->address ? o->address : "127.0.0.1", o->port, &port, err);
         if (fd < 0)
                 return -1;
-        struct MHD_Daemon *daemon = daemon_start(service, fd, &pem);
+        struct MHD_Daemon *daemon = daemon_start(service, &pem);
         if (!daemon)
                 return err_set(err, o->certificate ? ERR_INVALID : ERR_SYSTEM, "the HTTP server does not start%s",
                                o->certificate ? ": are certificate and key a pair?" : "");
         if (o->on_ready)
                 o->on_ready(o->data, port);
-        stop_wait(o->stop_fd);
-        daemon_stop(service, daemon, TAKE_FD(fd));
+        accept_until(fd, o->stop_fd, daemon, CONNECTIONS_MAX);
+        mem_closep(&fd); /* new connections are refused from here on */
+        daemon_stop(service, daemon);
         return 0;
 }
 

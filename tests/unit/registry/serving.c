@@ -102,8 +102,11 @@ void raw_request(const struct serving *s, const char *method, const char *path, 
                 curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
         }
         curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-        if (curl_easy_perform(curl) == CURLE_OK)
+        CURLcode code = curl_easy_perform(curl);
+        if (code == CURLE_OK)
                 curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &ret->status);
+        else
+                fprintf(stderr, "%s %s: %s\n", method, url, curl_easy_strerror(code));
         curl_slist_free_all(list);
         curl_easy_cleanup(curl);
 }
