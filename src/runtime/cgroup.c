@@ -5,8 +5,10 @@
 #include <time.h>
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "runtime/cgroup-internal.h"
+#include "runtime/systemd.h"
 
 #define PIDS_MAX 4194304u
 #define REMOVE_MS 10000 /* how long the killed may take to be gone */
@@ -15,6 +17,7 @@ struct cgroup {
         char *path;
         const struct cgroup_driver *driver;
         int fd; /* directory on v2, opened when asked for */
+        struct systemd_scope scope; /* its unit when systemd made it */
 };
 
 /* v1 wherever it has controllers; the v2 mount beside it then has the others, or none. */
@@ -46,6 +49,7 @@ void cgroup_free(struct cgroup *cg)
         if (!cg)
                 return;
         mem_closep(&cg->fd);
+        systemd_scope_done(&cg->scope);
         free(cg->path);
         free(cg);
 }
@@ -78,6 +82,99 @@ int cgroup_open(const char *path, struct cgroup **ret, struct err *err)
         return 0;
 }
 
+/* ---- through systemd ---- */
+
+static bool only_unified(void)
+{
+        return cgroup_layout()->count == 0;
+}
+
+/* A user's manager keeps its units below its own group, wherever that is. */
+static int find_group(struct systemd *s, struct cgroup *cg, struct err *err)
+{
+        char *group = NULL;
+        if (cg->driver->exists(cg->path))
+                return 0;
+        if (systemd_scope_group(s, &cg->scope, &group, err) < 0)
+                return -1;
+        if (str_empty(group)) {
+                free(group);
+                return err_set(err, ERR_NOT_FOUND, "systemd: %s has no group", cg->scope.unit);
+        }
+        free(cg->path);
+        cg->path = group;
+        return 0;
+}
+
+static int fill_scope(struct systemd *s, struct cgroup *cg, pid_t pid, const struct oci_resources *resources, struct err *err)
+{
+        if (find_group(s, cg, err) < 0 || cg->driver->create(cg->path, resources, err) < 0)
+                return -1;
+        /* systemd moved it in its own hierarchies only. */
+        if (pid > 0 && cg->driver->join(cg->path, pid, err) < 0)
+                return -1;
+        return cg->driver->apply(cg->path, resources, false, err);
+}
+
+int cgroup_create_scope(const char *path, pid_t pid, const struct oci_resources *resources, char *const *annotations,
+                        struct cgroup **ret, struct err *err)
+{
+        _cleanup_(systemd_freep) struct systemd *s = NULL;
+        _cleanup_systemd_scope_ struct systemd_scope scope = { 0 };
+        if (systemd_scope_parse(path, &scope, err) < 0)
+                return -1;
+        _cleanup_(cgroup_freep) struct cgroup *cg = cgroup_new(path, err);
+        if (!cg || systemd_open(&s, err) < 0)
+                return -1;
+        cg->scope = scope;
+        scope = (struct systemd_scope){ 0 };
+        if (systemd_scope_start(s, &cg->scope, pid, resources, annotations, only_unified(), err) < 0)
+                return -1;
+        if (fill_scope(s, cg, pid, resources, err) < 0) {
+                struct err unused = ERR_INIT;
+                (void)systemd_scope_stop(s, &cg->scope, &unused);
+                return err_add(err, "cgroup %s", cg->path);
+        }
+        *ret = TAKE_PTR(cg);
+        return 0;
+}
+
+int cgroup_open_scope(const char *path, struct cgroup **ret, struct err *err)
+{
+        _cleanup_systemd_scope_ struct systemd_scope scope = { 0 };
+        if (systemd_scope_parse(path, &scope, err) < 0)
+                return -1;
+        _cleanup_(cgroup_freep) struct cgroup *cg = cgroup_new(path, err);
+        if (!cg)
+                return -1;
+        cg->scope = scope;
+        scope = (struct systemd_scope){ 0 };
+        if (!cg->driver->exists(cg->path)) {
+                _cleanup_(systemd_freep) struct systemd *s = NULL;
+                if (systemd_open(&s, err) < 0 || find_group(s, cg, err) < 0)
+                        return -1;
+                if (!cg->driver->exists(cg->path))
+                        return err_set(err, ERR_NOT_FOUND, "no cgroup %s", cg->path);
+        }
+        *ret = TAKE_PTR(cg);
+        return 0;
+}
+
+static int update_scope(struct cgroup *cg, const struct oci_resources *resources, struct err *err)
+{
+        _cleanup_(systemd_freep) struct systemd *s = NULL;
+        return systemd_open(&s, err) < 0 ? -1 : systemd_scope_update(s, &cg->scope, resources, only_unified(), err);
+}
+
+/* The group is gone already, and with it all that counted: what systemd still says of it is only told. */
+static void stop_scope(struct cgroup *cg)
+{
+        _cleanup_(systemd_freep) struct systemd *s = NULL;
+        struct err err = ERR_INIT;
+        if (systemd_open(&s, &err) < 0 || systemd_scope_stop(s, &cg->scope, &err) < 0)
+                log_warning("%s", err.msg);
+}
+
 int cgroup_clone_fd(struct cgroup *cg)
 {
         if (cg->driver == &cgroup_v2 && cg->fd < 0) {
@@ -100,6 +197,8 @@ int cgroup_join_self(const char *path, struct err *err)
 
 int cgroup_update(struct cgroup *cg, const struct oci_resources *resources, struct err *err)
 {
+        if (cg->scope.unit && update_scope(cg, resources, err) < 0)
+                return -1;
         return cg->driver->apply(cg->path, resources, true, err) < 0 ? err_add(err, "cgroup %s", cg->path) : 0;
 }
 
@@ -234,5 +333,7 @@ int cgroup_remove(struct cgroup *cg, struct err *err)
                 waited += pause;
         }
         err_clear(err);
+        if (cg->scope.unit)
+                stop_scope(cg);
         return 0;
 }

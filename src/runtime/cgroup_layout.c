@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "runtime/cgroup-internal.h"
+#include "runtime/systemd.h"
 
 static struct cgroup_layout found;
 static bool looked;
@@ -94,31 +95,27 @@ void cgroup_layout_set(const struct cgroup_layout *layout)
         looked = true;
 }
 
-/* "system.slice:docker:id" names a systemd scope; "a-b.slice" lies in "a.slice". */
-static char *scope_path(const char *path)
+bool cgroup_in_user_namespace(void)
 {
-        _cleanup_strv_ char **parts = strv_split(path, ":", true);
-        char *out = xstrdup("");
-        const char *slice = *parts[0] ? parts[0] : "system.slice";
-        size_t len = str_ends(slice, ".slice") ? strlen(slice) - 6 : strlen(slice);
-        for (size_t i = 1; i <= len; i++) {
-                if (i != len && slice[i] != '-')
-                        continue;
-                char *longer = xasprintf("%s/%.*s.slice", out, (int)i, slice);
-                free(out);
-                out = longer;
-        }
-        char *scope = xasprintf("%s/%s%s%s.scope", out, parts[1], *parts[1] ? "-" : "", parts[2]);
-        free(out);
-        return scope;
+        _cleanup_free_ char *line = NULL;
+        struct err unused = ERR_INIT;
+        unsigned a, b, c;
+        return file_line_at(AT_FDCWD, "/proc/self/uid_map", &line, &unused) == 0 && sscanf(line, "%u %u %u", &a, &b, &c) == 3 &&
+               (a || b || c != UINT32_MAX);
 }
 
 char *cgroup_path_clean(const char *path, struct err *err)
 {
         _cleanup_strv_ char **parts = strv_split(path, ":", true);
-        _cleanup_free_ char *absolute = path[0] == '/'         ? xstrdup(path)
-                                        : strv_len(parts) == 3 ? scope_path(path)
-                                                               : xasprintf("/tare/%s", path);
+        _cleanup_systemd_scope_ struct systemd_scope scope = { 0 };
+        _cleanup_free_ char *absolute = NULL;
+        if (path[0] != '/' && strv_len(parts) == 3) {
+                if (systemd_scope_parse(path, &scope, err) < 0)
+                        return NULL;
+                absolute = systemd_scope_path(&scope);
+        } else {
+                absolute = path[0] == '/' ? xstrdup(path) : xasprintf("/tare/%s", path);
+        }
         char *clean = path_clean(absolute);
         if (clean[1] && strlen(clean) < 4000 && !strstr(clean, "/../"))
                 return clean;

@@ -12,6 +12,7 @@
 #include "runtime/kernel-internal.h"
 #include "runtime/mount-internal.h"
 #include "runtime/namespace-internal.h"
+#include "runtime/security.h"
 
 /* Everything a create holds until it has succeeded; what is still here at the end is undone. */
 struct create {
@@ -222,6 +223,13 @@ static void choose_flags(struct create *c)
                         c->in.wait_network = true;
 }
 
+static char *asked_cgroup(const struct create *c)
+{
+        if (c->spec->cgroups_path)
+                return xstrdup(c->spec->cgroups_path);
+        return xasprintf(c->request->systemd_cgroup ? ":tare:%s" : "/tare/%s", c->request->id);
+}
+
 static int prepare(struct create *c, struct err *err)
 {
         if (create_check(c->request, err) < 0 || namespaces_open(c->spec, c->in.ns_fds, err) < 0)
@@ -229,8 +237,7 @@ static int prepare(struct create *c, struct err *err)
         choose_flags(c);
         if (c->spec->seccomp && seccomp_filter_load(c->spec->seccomp, c->request->seccomp_cache, &c->filter, err) < 0)
                 return -1;
-        _cleanup_free_ char *path =
-                c->spec->cgroups_path ? xstrdup(c->spec->cgroups_path) : xasprintf("/tare/%s", c->request->id);
+        _cleanup_free_ char *path = asked_cgroup(c);
         c->cgroup_path = cgroup_path_clean(path, err);
         if (!c->cgroup_path)
                 return -1;
@@ -247,10 +254,21 @@ static bool wants_resources(const struct oci_resources *r)
                r->unified;
 }
 
+static int make_group(struct create *c, const struct oci_resources *r, struct err *err)
+{
+        if (!c->request->systemd_cgroup)
+                return cgroup_create(c->cgroup_path, r, &c->cgroup, err);
+        _cleanup_free_ char *path = asked_cgroup(c);
+        return cgroup_create_scope(path, c->pid, r, c->spec->annotations, &c->cgroup, err);
+}
+
 /* A user without delegated groups still gets his container, unless he asked for limits. */
 static int make_cgroup(struct create *c, struct err *err)
 {
-        if (cgroup_create(c->cgroup_path, &c->spec->resources, &c->cgroup, err) == 0) {
+        struct oci_resources resources = c->spec->resources;
+        _cleanup_free_ struct oci_device_rule *rules = device_rules_complete(&resources, &resources.device_count);
+        resources.devices = rules;
+        if (make_group(c, &resources, err) == 0) {
                 c->made_cgroup = true;
                 return 0;
         }
@@ -372,8 +390,9 @@ static int start_init(struct create *c, bool *ret_into, struct err *err)
         struct namespaces_clone n = {
                 .flags = c->clone_flags, .join = c->in.ns_fds, .cgroup_fd = -1, .guarded = c->in.guarded
         };
-        /* On v2 the group comes first, because init can be born in it; on v1 it is made while init already works. */
-        if (cgroup_layout()->count == 0 && cgroup_layout()->unified) {
+        /* On v2 the group comes first, because init can be born in it; on v1 it is made while init already works, and a scope of
+         * systemd's starts with a process. */
+        if (cgroup_layout()->count == 0 && cgroup_layout()->unified && !c->request->systemd_cgroup) {
                 if (make_cgroup(c, err) < 0)
                         return -1;
                 n.cgroup_fd = c->cgroup ? cgroup_clone_fd(c->cgroup) : -1;

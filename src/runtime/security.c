@@ -91,9 +91,10 @@ static const struct {
         { 'c', 1, 8, "rwm" }, /* random */
         { 'c', 1, 9, "rwm" }, /* urandom */
         { 'c', 5, 0, "rwm" }, /* tty */
-        { 'c', 5, 1, "rwm" }, /* console */
         { 'c', 5, 2, "rwm" }, /* ptmx */
         { 'c', 136, -1, "rwm" }, /* pts */
+#define IMPLIED 9 /* of these: what every container has in its /dev, whatever its rules say */
+        { 'c', 5, 1, "rwm" }, /* console */
         { 'c', 10, 200, "rwm" }, /* net/tun, which VPN images make themselves */
 };
 
@@ -103,6 +104,35 @@ void spec_add_default_devices(struct oci_spec *spec)
         for (size_t i = 0; i < ELEMENTS(device_rules); i++)
                 oci_spec_add_device_rule(&spec->resources, true, device_rules[i].type, device_rules[i].major,
                                          device_rules[i].minor, device_rules[i].access);
+}
+
+static bool has_rule(const struct oci_resources *r, size_t at)
+{
+        for (size_t i = 0; i < r->device_count; i++)
+                if (r->devices[i].allow && r->devices[i].type == device_rules[at].type && r->devices[i].major == device_rules[at].major &&
+                    r->devices[i].minor == device_rules[at].minor && str_eq(r->devices[i].access, device_rules[at].access))
+                        return true;
+        return false;
+}
+
+struct oci_device_rule *device_rules_complete(const struct oci_resources *r, size_t *ret_count)
+{
+        struct oci_device_rule *list = xcalloc(r->device_count + IMPLIED + 1, sizeof(*list));
+        size_t count = 0;
+        const struct oci_device_rule *last = r->device_count ? &r->devices[r->device_count - 1] : NULL;
+        if (!last)
+                list[count++] = (struct oci_device_rule){ .type = 'a', .major = -1, .minor = -1, .access = "rwm" };
+        for (size_t i = 0; i < r->device_count; i++)
+                list[count++] = r->devices[i];
+        bool open = last && last->allow && (last->type == 'a' || !last->type) && last->major < 0 && last->minor < 0;
+        for (size_t i = 0; i < IMPLIED && !open; i++) {
+                if (has_rule(r, i))
+                        continue;
+                list[count] = (struct oci_device_rule){ true, device_rules[i].type, device_rules[i].major, device_rules[i].minor, "" };
+                snprintf(list[count++].access, sizeof(list->access), "%s", device_rules[i].access);
+        }
+        *ret_count = count;
+        return list;
 }
 
 /* What the container gets of its own and must not find from the host. */

@@ -30,6 +30,8 @@ void spec_add_default_mounts(struct oci_spec *spec, bool privileged, uint64_t sh
                              bool private_cgroupns);
 void spec_add_default_paths(struct oci_spec *spec);
 void spec_add_default_devices(struct oci_spec *spec);
+/* The rules with those of the devices that every container finds in its /dev; without any rule all others are denied. Heap. */
+struct oci_device_rule *device_rules_complete(const struct oci_resources *r, size_t *ret_count);
 /* Adds every device node of the host's /dev and rule "a *:* rwm" (--privileged). */
 int spec_add_host_devices(struct oci_spec *spec, struct err *err);
 

@@ -40,12 +40,24 @@ static bool same_pattern(const struct oci_device_rule *a, const struct oci_devic
                (a->minor < 0 ? -1 : a->minor) == (b->minor < 0 ? -1 : b->minor);
 }
 
-/* v1 keeps one list of exceptions to one default, and takes back only an exception of the same numbers: a rule that should
- * cut a hole into a wider one is accepted and does nothing. Better no container than one that is open. */
+/* What a new group allows, or the last rule that says "all" before this one. */
+static bool default_before(const struct oci_device_rule *rules, size_t at)
+{
+        while (at-- > 0)
+                if (is_whole(&rules[at]))
+                        return rules[at].allow;
+        return true;
+}
+
+/* v1 keeps one default and a list of exceptions to it, and takes back only an exception of the same numbers: a rule that
+ * should cut a hole into a wider one is accepted and does nothing. Better no container than one that is open. */
 static int check_hole(const struct oci_device_rule *rules, size_t at, struct err *err)
 {
-        for (size_t i = is_whole(&rules[at]) ? 0 : at; i-- > 0 && !is_whole(&rules[i]);) {
-                const struct oci_device_rule *a = &rules[i], *b = &rules[at];
+        const struct oci_device_rule *b = &rules[at];
+        if (is_whole(b) || b->allow != default_before(rules, at))
+                return 0; /* a new default, or one exception more */
+        for (size_t i = at; i-- > 0 && !is_whole(&rules[i]);) {
+                const struct oci_device_rule *a = &rules[i];
                 if (a->allow != b->allow && types_meet(a, b) && numbers_meet(a->major, b->major) && numbers_meet(a->minor, b->minor) &&
                     access_meets(a->access, b->access) && !same_pattern(a, b))
                         return err_set(err, ERR_UNSUPPORTED,

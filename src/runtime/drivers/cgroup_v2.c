@@ -72,15 +72,6 @@ static int v2_join_self(const char *path, struct err *err)
 /* ---- resources ---- */
 
 /* Only the first user namespace may load such programs; in another one devices cannot be made anyway. */
-static bool in_user_namespace(void)
-{
-        _cleanup_free_ char *line = NULL;
-        struct err unused = ERR_INIT;
-        unsigned a, b, c;
-        return file_line_at(AT_FDCWD, "/proc/self/uid_map", &line, &unused) == 0 &&
-               sscanf(line, "%u %u %u", &a, &b, &c) == 3 && (a || b || c != UINT32_MAX);
-}
-
 static int set_devices(const char *path, const struct oci_resources *r, struct err *err)
 {
         if (!r->device_count)
@@ -91,7 +82,7 @@ static int set_devices(const char *path, const struct oci_resources *r, struct e
                 return err_sys(err, "open cgroup %s", full);
         if (device_filter_attach(fd, r->devices, r->device_count, err) == 0)
                 return 0;
-        if (err->sys != EPERM || (geteuid() == 0 && !in_user_namespace()))
+        if (err->sys != EPERM || (geteuid() == 0 && !cgroup_in_user_namespace()))
                 return -1;
         err_clear(err);
         return 0;
