@@ -239,6 +239,20 @@ const char *cgroup_path(const struct cgroup *cg)
         return cg->path;
 }
 
+void cgroup_paths(struct cgroup *cg, char ***ret)
+{
+        const struct cgroup_layout *l = cgroup_layout();
+        for (size_t i = 0; i < l->count; i++) {
+                _cleanup_strv_ char **names = strv_split(l->list[i].name, ",", false);
+                STRV_FOREACH (name, names) {
+                        const char *prefix = str_eq(*name, "systemd") ? "name=" : "";
+                        strv_push_take(ret, xasprintf("%s%s=%s%s", prefix, *name, l->list[i].path, cg->path));
+                }
+        }
+        if (l->unified && cg->driver != &cgroup_v1)
+                strv_push_take(ret, xasprintf("=%s%s", l->unified, cg->path));
+}
+
 /* ---- processes ---- */
 
 struct pid_list {

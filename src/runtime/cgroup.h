@@ -42,6 +42,8 @@ bool cgroup_frozen(struct cgroup *cg);
 int cgroup_signal(struct cgroup *cg, int signo, struct err *err);
 /* Pids of the group and its children; *ret is heap. */
 int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_count, struct err *err);
+/* "memory=/sys/fs/cgroup/memory/tare/x" for every hierarchy ("" names v2, "name=systemd" systemd's on v1), as runtimes list them. */
+void cgroup_paths(struct cgroup *cg, char ***ret);
 /* Removes the group and its children from every hierarchy; kills what is left first; missing is success. */
 int cgroup_remove(struct cgroup *cg, struct err *err);
 /* Names of the groups right below `path` in any hierarchy, each once, sorted; none when it does not exist. */

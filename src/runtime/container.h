@@ -73,6 +73,7 @@ struct runtime_exec {
         const char *cgroups_path;             /* as in its spec */
         int stdio[3];
         int preserve_fds;
+        bool ignore_paused;                   /* start it in a frozen group all the same: this waits until that is thawed */
 };
 struct runtime_exec_result { pid_t pid; int pidfd; int console_fd; };
 /* Joins every namespace of init through one pidfd, its cgroup and root, then runs the process as a child of the caller.

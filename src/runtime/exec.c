@@ -95,7 +95,7 @@ static int find_cgroup(struct exec *x, struct err *err)
         }
         x->cgroup_path = cgroup_path_clean(x->request->cgroups_path, err);
         x->join_self = x->cgroup_path && cgroup_layout()->count > 0 && geteuid() == 0;
-        return cgroup_frozen(x->cgroup) ? err_set(err, ERR_CONFLICT, "the container is paused, unpause it before exec")
+        return !x->request->ignore_paused && cgroup_frozen(x->cgroup) ? err_set(err, ERR_CONFLICT, "the container is paused, unpause it before exec")
                                         : 0;
 }
 

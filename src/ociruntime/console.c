@@ -1,0 +1,38 @@
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <fcntl.h>
+#include "base/fd.h"
+#include "ociruntime/program-internal.h"
+
+int console_check(bool terminal, bool detach, const char *socket, struct err *err)
+{
+        if (detach && terminal && !socket)
+                return err_set(err, ERR_INVALID, "cannot allocate tty if tare-oci will detach without setting console socket");
+        if ((!detach || !terminal) && socket)
+                return err_set(err, ERR_INVALID, "cannot use console socket if tare-oci will not detach or allocate tty");
+        return 0;
+}
+
+/* Through a descriptor where the path is longer than an address may be. */
+static int connect_path(int sock, const char *path, struct err *err)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        char link[FD_PATH_SIZE];
+        _cleanup_close_ int fd = open(path, O_PATH | O_CLOEXEC);
+        if (fd < 0)
+                return err_sys(err, "%s", path);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", fd_path(fd, link));
+        return connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ? err_sys(err, "connect to %s", path) : 0;
+}
+
+int console_send(const char *path, int master, struct err *err)
+{
+        static const char name[] = "/dev/ptmx"; /* what a receiver may show; it needs one byte at least */
+        _cleanup_close_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (sock < 0)
+                return err_sys(err, "console socket");
+        if (connect_path(sock, path, err) < 0 || fd_send(sock, &master, 1, name, sizeof(name) - 1, err) < 0)
+                return err_add(err, "console socket");
+        return 0;
+}

@@ -1,0 +1,223 @@
+/* create and run: a bundle becomes a container. start is in start.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/timefmt.h"
+#include "ociruntime/lifecycle-internal.h"
+#include "ociruntime/program-internal.h"
+#include "runtime/cgroup.h"
+#include "runtime/container.h"
+
+struct launch {
+        const struct program *program;
+        const struct verb_options *options;
+        char *bundle, *pid_file, *console_socket;
+        struct buf config;
+        struct oci_spec spec;
+        struct preserved preserved;
+        int listen_fd;
+        bool made;                     /* container is ours to undo */
+        struct container container;
+        struct runtime_container runtime;
+};
+
+/* Whatever was not finished leaves nothing behind. */
+static void launch_undo(struct launch *l)
+{
+        struct err unused = ERR_INIT;
+        if (l->runtime.pid > 0) {
+                (void)runtime_remove(&l->runtime, &unused);
+                while (waitpid(l->runtime.pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        }
+        (void)container_forget(&l->container, &unused);
+}
+
+static void launch_done(struct launch *l)
+{
+        if (l->made)
+                launch_undo(l);
+        runtime_container_done(&l->runtime);
+        container_done(&l->container);
+        oci_spec_done(&l->spec);
+        buf_done(&l->config);
+        mem_closep(&l->listen_fd);
+        free(l->bundle);
+        free(l->pid_file);
+        free(l->console_socket);
+}
+
+/* ---- before anything is made ---- */
+
+static int read_bundle(struct launch *l, struct err *err)
+{
+        const struct verb_options *o = l->options;
+        l->pid_file = path_absolute(o->pid_file);
+        l->console_socket = path_absolute(o->console_socket);
+        l->bundle = path_absolute(o->bundle ? o->bundle : ".");
+        if (!str_is_utf8(l->bundle, strlen(l->bundle)))
+                return err_set(err, ERR_INVALID, "the path of the bundle is not UTF-8");
+        if (chdir(l->bundle) < 0)
+                return err_sys(err, "chdir %s", l->bundle);
+        if (file_read_at(AT_FDCWD, "config.json", &l->config, err) < 0)
+                return err->kind == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "JSON specification file config.json not found") : -1;
+        return oci_spec_parse(l->config.data, l->config.len, &l->spec, err);
+}
+
+/* The group of another container, or of the host, must never become ours: ending us would end what is in it. */
+static int check_cgroup(const char *path, struct err *err)
+{
+        _cleanup_(cgroup_freep) struct cgroup *cg = NULL;
+        _cleanup_free_ pid_t *pids = NULL;
+        struct err none = ERR_INIT;
+        size_t count = 0;
+        if (cgroup_open(path, &cg, &none) < 0) {
+                if (none.kind != ERR_INVALID)
+                        return 0;
+                *err = none;
+                return err_add(err, "linux.cgroupsPath");
+        }
+        if (cgroup_frozen(cg))
+                return err_set(err, ERR_CONFLICT, "container's cgroup unexpectedly frozen: %s", path);
+        if (cgroup_pids(cg, &pids, &count, err) < 0)
+                return -1;
+        return count ? err_set(err, ERR_CONFLICT, "container's cgroup is not empty: %zu process(es) found", count) : 0;
+}
+
+static int prepare(struct launch *l, const char *id, bool detach, struct err *err)
+{
+        if (l->program->systemd_cgroup && cgroup_driver_check(err) < 0)
+                return -1;
+        if (!container_id_ok(id))
+                return err_set(err, ERR_INVALID, "invalid container ID format");
+        if (preserved_descriptors(l->options, &l->preserved, err) < 0 || read_bundle(l, err) < 0 ||
+            console_check(l->spec.process.terminal, detach, l->console_socket, err) < 0)
+                return -1;
+        listen_environment(&l->spec.process, &l->preserved);
+        if (!l->spec.has_process)
+                return err_set(err, ERR_INVALID, "config.json: process: missing");
+        if (str_empty(l->spec.cgroups_path)) {
+                _cleanup_free_ char *path = xasprintf("/tare/%s", id);
+                str_replace(&l->spec.cgroups_path, path);
+        }
+        return check_cgroup(l->spec.cgroups_path, err);
+}
+
+/* ---- making it ---- */
+
+static void fill_state(struct launch *l, const char *id)
+{
+        const struct oci_spec *s = &l->spec;
+        char now[TIME_TEXT_SIZE];
+        l->container.state = (struct state){
+                .id = xstrdup(id),
+                .bundle = xstrdup(l->bundle),
+                .rootfs = path_join(l->bundle, s->root_path ? s->root_path : "rootfs"),
+                .created = xstrdup(time_format(time_now(), now)),
+                .oci_version = xstrdup(s->oci_version ? s->oci_version : OCIRUNTIME_SPEC_VERSION),
+                .cgroups_path = xstrdup(s->cgroups_path),
+                .annotations = strv_dup(s->annotations),
+                .rootless = geteuid() != 0,
+                .shared_pid = !s->namespaces[OCI_NS_PID].wanted || s->namespaces[OCI_NS_PID].path,
+                .poststart = s->hooks[OCI_HOOK_POSTSTART].count > 0,
+                .poststop = s->hooks[OCI_HOOK_POSTSTOP].count > 0,
+        };
+}
+
+static int make_folder(struct launch *l, const char *id, bool listen, struct err *err)
+{
+        if (container_make(l->program->root, id, &l->container, err) < 0)
+                return -1;
+        l->made = true;
+        fill_state(l, id);
+        if (container_save(&l->container, &l->spec, err) < 0 ||
+            container_save_spec(&l->container, l->config.data, l->config.len, err) < 0)
+                return -1;
+        if (!listen)
+                return 0;
+        _cleanup_close_ int fd = container_listen(&l->container, err);
+        l->listen_fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3 + l->preserved.count);
+        return fd >= 0 && l->listen_fd < 0 ? err_sys(err, "socket of the start") : l->listen_fd < 0 ? -1 : 0;
+}
+
+static int make_init(struct launch *l, const char *id, struct err *err)
+{
+        const struct verb_options *o = l->options;
+        _cleanup_free_ char *cache = seccomp_cache(l->program);
+        struct runtime_create request = { .id = id,
+                                          .spec = &l->spec,
+                                          .bundle_fd = -1,
+                                          .stdio = { 0, 1, 2 },
+                                          .preserve_fds = l->preserved.count,
+                                          .seccomp_cache = l->spec.seccomp ? cache : NULL,
+                                          .no_pivot = o->no_pivot,
+                                          .no_new_keyring = o->no_new_keyring,
+                                          .bundle = l->bundle,
+                                          .start_listen_fd = l->listen_fd };
+        if (runtime_create(&request, &l->runtime, err) < 0)
+                return -1;
+        l->container.state.pid = l->runtime.pid;
+        l->container.state.start_time = l->runtime.start_time;
+        if (container_save(&l->container, &l->spec, err) < 0)
+                return -1;
+        if (l->runtime.console_fd >= 0 && l->console_socket && console_send(l->console_socket, l->runtime.console_fd, err) < 0)
+                return -1;
+        return l->pid_file ? pid_file_write(l->pid_file, l->runtime.pid, err) : 0;
+}
+
+int verb_create(const struct program *p, const struct verb_options *o, char **args, struct err *err)
+{
+        _cleanup_(launch_done) struct launch l = { .program = p, .options = o, .listen_fd = -1, .config = BUF_INIT(OCIRUNTIME_CONFIG_MAX),
+                                                   .container = CONTAINER_INIT, .runtime = RUNTIME_CONTAINER_INIT };
+        oci_spec_init(&l.spec);
+        if (prepare(&l, args[0], true, err) < 0 || make_folder(&l, args[0], true, err) < 0 || make_init(&l, args[0], err) < 0)
+                return -1;
+        l.made = false;
+        return 0;
+}
+
+/* ---- run ---- */
+
+static int run_start(struct launch *l, struct err *err)
+{
+        if (runtime_start(&l->runtime, err) < 0)
+                return -1;
+        hooks_tell(&l->container, &l->spec, OCI_HOOK_POSTSTART, "running");
+        return 0;
+}
+
+static int run_wait(struct launch *l, struct err *err)
+{
+        int status = 0;
+        if (foreground_wait(l->runtime.pid, l->runtime.pidfd, TAKE_FD(l->runtime.console_fd), &status, err) < 0)
+                return -1;
+        l->made = false; /* init is reaped */
+        if (!l->options->keep && container_destroy(&l->container, err) < 0)
+                return -1;
+        return status;
+}
+
+int verb_run(const struct program *p, const struct verb_options *o, char **args, struct err *err)
+{
+        _cleanup_(launch_done) struct launch l = { .program = p, .options = o, .listen_fd = -1, .config = BUF_INIT(OCIRUNTIME_CONFIG_MAX),
+                                                   .container = CONTAINER_INIT, .runtime = RUNTIME_CONTAINER_INIT };
+        oci_spec_init(&l.spec);
+        if (!o->no_subreaper && !o->detach && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+                return err_sys(err, "become the subreaper");
+        if (prepare(&l, args[0], o->detach, err) < 0 || make_folder(&l, args[0], false, err) < 0 || make_init(&l, args[0], err) < 0)
+                return -1;
+        if (!o->detach)
+                foreground_begin();
+        if (run_start(&l, err) < 0)
+                return -1;
+        if (o->detach) {
+                l.made = false;
+                return 0;
+        }
+        container_unlock(&l.container); /* others may exec, kill or delete it */
+        return run_wait(&l, err);
+}

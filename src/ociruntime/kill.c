@@ -1,0 +1,148 @@
+/* kill, delete, pause and resume. */
+#include <errno.h>
+#include <signal.h>
+#include "base/log.h"
+#include "base/proc.h"
+#include "ociruntime/lifecycle-internal.h"
+#include "runtime/cgroup.h"
+#include "runtime/container.h"
+
+#define END_MS 10000 /* how long the killed may take to be gone */
+
+static int not_running(struct err *err)
+{
+        return err_set(err, ERR_CONFLICT, "container not running");
+}
+
+int init_signal(const struct container *c, int signo, struct err *err)
+{
+        _cleanup_close_ int fd = c->state.pid > 0 ? proc_open(c->state.pid, c->state.start_time, err) : -1;
+        if (fd < 0)
+                return c->state.pid <= 0 || err->kind == ERR_NOT_FOUND ? not_running(err) : -1;
+        if (proc_signal(fd, signo, err) < 0)
+                return err->sys == ESRCH ? not_running(err) : -1;
+        return 0;
+}
+
+static int signal_group(struct container *c, struct cgroup *cg, int signo, bool all, struct err *err)
+{
+        enum container_status status = container_status(c);
+        bool stopped = status == CONTAINER_STOPPED || status == CONTAINER_CREATING;
+        if (all && (cg || stopped))
+                return cg ? cgroup_signal(cg, signo, err) : 0;
+        if (stopped)
+                return not_running(err);
+        if (init_signal(c, signo, err) < 0)
+                return -1;
+        /* Without a pid namespace of its own nothing ends the others when init ends; and the frozen do not die on v1. */
+        bool thaw = status == CONTAINER_PAUSED || c->state.shared_pid;
+        return signo == SIGKILL && cg && thaw ? cgroup_signal(cg, SIGKILL, err) : 0;
+}
+
+int verb_kill(const struct program *p, const struct verb_options *o, char **args, struct err *err)
+{
+        _cleanup_container_ struct container c = CONTAINER_INIT;
+        _cleanup_(cgroup_freep) struct cgroup *cg = NULL;
+        int signo = SIGTERM;
+        if (container_open(p->root, args[0], false, &c, err) < 0 || (args[1] && signal_parse(args[1], &signo, err) < 0) ||
+            container_cgroup(&c, &cg, err) < 0)
+                return -1;
+        return signal_group(&c, cg, signo, o->all, err);
+}
+
+/* ---- delete ---- */
+
+void hooks_tell(struct container *c, const struct oci_spec *spec, enum oci_hook_kind kind, const char *status)
+{
+        struct err err = ERR_INIT;
+        _cleanup_oci_spec_ struct oci_spec saved;
+        oci_spec_init(&saved);
+        if (!(kind == OCI_HOOK_POSTSTART ? c->state.poststart : c->state.poststop))
+                return;
+        if (!spec && container_load_spec(c, &saved, &err) < 0) {
+                log_warning("%s: %s", c->state.id, err.msg);
+                return;
+        }
+        pid_t pid = kind == OCI_HOOK_POSTSTOP ? 0 : c->state.pid;
+        if (runtime_hooks(spec ? spec : &saved, kind, c->state.id, c->state.bundle, pid, status, &err) < 0)
+                log_warning("%s: %s", c->state.id, err.msg);
+}
+
+static int end_init(const struct container *c, struct err *err)
+{
+        _cleanup_close_ int fd = c->state.pid > 0 ? proc_open(c->state.pid, c->state.start_time, err) : -1;
+        err_clear(err);
+        if (fd < 0)
+                return 0;
+        if (proc_signal(fd, SIGKILL, err) < 0 && err->sys != ESRCH)
+                return -1;
+        err_clear(err);
+        return proc_wait_gone(fd, END_MS, err);
+}
+
+int container_destroy(struct container *c, struct err *err)
+{
+        _cleanup_(cgroup_freep) struct cgroup *cg = NULL;
+        if (container_cgroup(c, &cg, err) < 0)
+                return -1;
+        if (cg && cgroup_frozen(cg) && cgroup_signal(cg, SIGKILL, err) < 0)
+                return -1;
+        if (end_init(c, err) < 0 || (cg && cgroup_remove(cg, err) < 0))
+                return -1;
+        hooks_tell(c, NULL, OCI_HOOK_POSTSTOP, "stopped");
+        return container_forget(c, err);
+}
+
+/* A folder without state.json is what a killed create or delete left: nothing else of it can be there any more. */
+static int forget_remains(const char *root, const char *id, struct err *err)
+{
+        _cleanup_container_ struct container c = CONTAINER_INIT;
+        if (!container_id_ok(id))
+                return 0;
+        if (container_make(root, id, &c, err) < 0)
+                return -1;
+        return container_forget(&c, err);
+}
+
+int verb_delete(const struct program *p, const struct verb_options *o, char **args, struct err *err)
+{
+        _cleanup_container_ struct container c = CONTAINER_INIT;
+        if (container_open(p->root, args[0], true, &c, err) < 0) {
+                if (!o->force || err->kind != ERR_NOT_FOUND)
+                        return -1;
+                err_clear(err);
+                return forget_remains(p->root, args[0], err);
+        }
+        enum container_status status = container_status(&c);
+        if (!o->force && status != CONTAINER_STOPPED && status != CONTAINER_CREATED)
+                return err_set(err, ERR_CONFLICT, "cannot delete container %s that is not stopped: %s", args[0], container_status_name(status));
+        return container_destroy(&c, err);
+}
+
+/* ---- pause ---- */
+
+static int set_frozen(const struct program *p, const char *id, bool frozen, struct err *err)
+{
+        _cleanup_container_ struct container c = CONTAINER_INIT;
+        _cleanup_(cgroup_freep) struct cgroup *cg = NULL;
+        if (container_open(p->root, id, true, &c, err) < 0)
+                return -1;
+        enum container_status status = container_status(&c);
+        if (frozen && status != CONTAINER_RUNNING && status != CONTAINER_CREATED)
+                return not_running(err);
+        if (!frozen && status != CONTAINER_PAUSED)
+                return err_set(err, ERR_CONFLICT, "container not paused");
+        if (container_cgroup(&c, &cg, err) < 0)
+                return -1;
+        return cg ? cgroup_freeze(cg, frozen, err) : err_set(err, ERR_UNSUPPORTED, "the container has no control group to freeze");
+}
+
+int verb_pause(const struct program *p, const struct verb_options *o, char **args, struct err *err)
+{
+        return set_frozen(p, args[0], true, err);
+}
+
+int verb_resume(const struct program *p, const struct verb_options *o, char **args, struct err *err)
+{
+        return set_frozen(p, args[0], false, err);
+}
