@@ -93,15 +93,19 @@ int container_destroy(struct container *c, struct err *err)
         return container_forget(c, err);
 }
 
-/* A folder without state.json is what a killed create or delete left: nothing else of it can be there any more. */
+/* A folder without state.json is what a killed create or delete left: nothing else of it can be there any more. Who finds it
+ * filled by then came at the same time as a create, and first. */
 static int forget_remains(const char *root, const char *id, struct err *err)
 {
         _cleanup_container_ struct container c = CONTAINER_INIT;
         if (!container_id_ok(id))
                 return 0;
-        if (container_make(root, id, &c, err) < 0)
+        if (container_make(root, id, &c, err) == 0)
+                return container_forget(&c, err);
+        if (err->kind != ERR_CONFLICT)
                 return -1;
-        return container_forget(&c, err);
+        err_clear(err);
+        return 0;
 }
 
 int verb_delete(const struct program *p, const struct verb_options *o, char **args, struct err *err)

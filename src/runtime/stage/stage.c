@@ -289,6 +289,22 @@ __attribute__((noreturn)) static void run(char **argv, char **envp)
         fail(STAGE_EXEC, worst);
 }
 
+/* Who creates and starts apart is told of a missing command when he creates, and has no container then. */
+static void check_command(void)
+{
+        long worst = -2; /* ENOENT */
+        for (const char *path = text(plan.candidates); *path; path += length(path) + 1) {
+                long r = CALL(__NR_faccessat, AT_FDCWD, path, 1 /* X_OK */, 0), fd;
+                if (r == 0 && (fd = CALL(__NR_openat, AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0)) < 0)
+                        return;
+                if (r == 0)
+                        CALL(__NR_close, fd, 0, 0, 0);
+                if (r != -2 && r != -20 /* ENOTDIR */)
+                        worst = -13; /* EACCES: a folder, or not executable */
+        }
+        fail(STAGE_EXEC, worst);
+}
+
 static void close_on_exec(int fd)
 {
         if (fd >= 0)
@@ -315,6 +331,8 @@ void stage_main(long *stack)
         if (plan.notify)
                 filter_and_caps();
         if (plan.wait_start) {
+                if (plan.listen_fd >= 0)
+                        check_command();
                 say_ready();
                 wait_start();
         }

@@ -1,0 +1,343 @@
+#!/usr/bin/env bats
+# tare-oci: each verb of runc's command line by what it does, on busybox bundles.
+load helper
+
+setup_file() {
+  STATE=$(mktemp -d /tmp/tare-bats.XXXXXX)
+  export STATE ROOT=$STATE/state
+  mkdir -p "$STATE/rootfs"
+  tar -xf "$CACHE/busybox.tar" -C "$STATE/rootfs"
+}
+
+teardown_file() {
+  local id
+  for id in $(oci list -q); do oci delete --force "$id"; done
+  [ -z "$(find /sys/fs/cgroup -type d -name "oci80-*" -print -quit)" ]
+  if grep -F "$STATE" /proc/mounts; then return 1; fi
+  rm -rf "$STATE"
+}
+
+setup() {
+  ID=oci80-$BATS_TEST_NUMBER
+  BUNDLE=$STATE/$ID
+  mkdir -p "$BUNDLE"
+  (cd "$BUNDLE" && oci spec)
+  config '.process.terminal = false | .root.path = "'"$STATE"'/rootfs"'
+}
+
+teardown() {
+  oci delete --force "$ID"
+}
+
+oci() { tare-oci --root "$ROOT" "$@"; }
+config() { jq "$1" "$BUNDLE/config.json" >"$BUNDLE/new" && mv "$BUNDLE/new" "$BUNDLE/config.json"; }
+args() { config ".process.args = $(jq -cn '$ARGS.positional' --args -- "$@")"; }
+create() { oci create -b "$BUNDLE" "$@" "$ID" </dev/null >"$BUNDLE/out" 2>"$BUNDLE/err" 3>&-; }
+status() { oci state "$ID" | jq -r .status; }
+is() { [ "$(status)" = "$1" ]; }
+
+@test "create leaves an init that waits, start lets it run, delete takes all away" {
+  args sh -c 'echo ran; sleep 100'
+  create
+  is created
+  pid=$(oci state "$ID" | jq .pid)
+  [ -d "/proc/$pid" ]
+  [ ! -s "$BUNDLE/out" ]
+  oci start "$ID"
+  is running
+  until_true grep -qx ran "$BUNDLE/out"
+  oci kill "$ID" KILL
+  until_true is stopped
+  oci delete "$ID"
+  [ ! -e "$ROOT/$ID" ]
+  run oci state "$ID"
+  [ "$status" = 1 ]
+  [[ $output == *"container does not exist"* ]]
+}
+
+@test "state.json has what tools read" {
+  args sleep 100
+  config '.annotations = {"a.b": "c"}'
+  create
+  pid=$(oci state "$ID" | jq .pid)
+  jq -e --arg id "$ID" --argjson pid "$pid" '.id == $id and .init_process_pid == $pid and .init_process_start > 0
+    and .namespace_paths.NEWNS == "/proc/\($pid)/ns/mnt" and .config.rootfs == "'"$STATE"'/rootfs"' "$ROOT/$ID/state.json"
+  [ "$(oci state "$ID" | jq -r '.annotations["a.b"]')" = c ]
+  jq -r '.cgroup_paths[]' "$ROOT/$ID/state.json" | while read -r path; do grep -qx "$pid" "$path/cgroup.procs"; done
+}
+
+@test "what is not allowed is refused with the words and codes of runc" {
+  args sleep 100
+  create
+  run oci create -b "$BUNDLE" "$ID"
+  [ "$status" = 1 ]
+  [[ $output == *"container with id exists"* ]]
+  oci start "$ID"
+  run oci start "$ID"
+  [ "$status" = 1 ]
+  [[ $output == *"cannot start an already running container"* ]]
+  run oci delete "$ID"
+  [ "$status" = 1 ]
+  [[ $output == *"that is not stopped: running"* ]]
+  run oci resume "$ID"
+  [[ $status = 1 && $output == *"container not paused"* ]]
+  run oci kill "$ID" NOSUCH
+  [[ $status = 1 && $output == *'unknown signal'* ]]
+  oci kill "$ID" 9
+  until_true is stopped
+  run oci kill "$ID"
+  [[ $status = 1 && $output == *"container not running"* ]]
+  oci kill --all "$ID"
+  run oci exec "$ID" true
+  [[ $status = 255 && $output == *"cannot exec in a stopped container"* ]]
+  run oci start "$ID"
+  [[ $status = 1 && $output == *"cannot start a container that has stopped"* ]]
+}
+
+@test "a bundle that cannot run leaves nothing" {
+  args nosuch
+  run create
+  [ "$status" = 1 ]
+  grep -q 'executable file not found in \$PATH' "$BUNDLE/err"
+  args /etc
+  run create
+  [ "$status" = 1 ]
+  grep -qi 'permission denied' "$BUNDLE/err"
+  config '.linux.namespaces += [{"type": "network", "path": "/nosuch"}] | .process.args = ["true"]'
+  run create
+  [ "$status" = 1 ]
+  echo '{' >"$BUNDLE/config.json"
+  run create
+  [ "$status" = 1 ]
+  grep -q config.json "$BUNDLE/err"
+  run oci create -b /nonexistent "$ID"
+  [ "$status" = 1 ]
+  [ ! -e "$ROOT/$ID" ]
+  [ -z "$(find /sys/fs/cgroup -type d -name "$ID" -print -quit)" ]
+}
+
+@test "a cgroup that others are in is not taken" {
+  args sleep 100
+  create
+  config '.linux.cgroupsPath = "/tare/'"$ID"'"'
+  run oci create -b "$BUNDLE" "$ID-b"
+  [ "$status" = 1 ]
+  [[ $output == *"cgroup is not empty"* ]]
+  is created
+  [ ! -e "$ROOT/$ID-b" ]
+}
+
+@test "run passes output and exit code on and deletes" {
+  args sh -c 'echo out; echo err >&2; exit 7'
+  run oci run -b "$BUNDLE" "$ID"
+  [ "$status" = 7 ]
+  [[ $output == *out*err* ]]
+  [ ! -e "$ROOT/$ID" ]
+  args sh -c 'kill -9 $$'
+  config '.linux.namespaces |= map(select(.type != "pid"))'
+  run oci run -b "$BUNDLE" "$ID"
+  [ "$status" = 137 ]
+}
+
+@test "run --keep and run --detach leave the container" {
+  args true
+  oci run --keep -b "$BUNDLE" "$ID"
+  is stopped
+  oci delete "$ID"
+  args sleep 100
+  oci run -d --pid-file "$BUNDLE/pid" -b "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&-
+  is running
+  [ "$(cat "$BUNDLE/pid")" = "$(oci state "$ID" | jq .pid)" ]
+}
+
+@test "run passes signals on" {
+  args sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done'
+  tare-oci --root "$ROOT" run -b "$BUNDLE" "$ID" >"$BUNDLE/out" 2>&1 3>&- &
+  until_true grep -q ready "$BUNDLE/out"
+  kill -TERM $!
+  code=0
+  wait $! || code=$?
+  [ "$code" = 9 ]
+}
+
+@test "exec: its options by what the process sees" {
+  args sleep 100
+  create
+  oci start "$ID"
+  run oci exec "$ID" sh -c 'exit 7'
+  [ "$status" = 7 ]
+  [ "$(oci exec -e A=b --cwd /bin -u 5:6 -g 7 "$ID" sh -c 'echo $A $PWD $(id -u) $(id -g) $(id -G)')" = "b /bin 5 6 6 7" ]
+  [ "$(oci exec --cap CAP_SYS_ADMIN "$ID" grep CapEff /proc/self/status | cut -f2)" = 0000000020200420 ]
+  run oci exec "$ID" nosuch
+  [ "$status" = 255 ]
+  [[ $output == *"executable file not found"* ]]
+  printf '{"args": ["sh", "-c", "echo $X"], "env": ["X=y", "PATH=/bin"], "cwd": "/"}' >"$BUNDLE/process.json"
+  [ "$(oci exec -p "$BUNDLE/process.json" "$ID")" = y ]
+  oci exec -d --pid-file "$BUNDLE/pid" "$ID" sleep 50 </dev/null >/dev/null 2>&1 3>&-
+  grep -q sleep "/proc/$(cat "$BUNDLE/pid")/cmdline"
+  oci ps -f json "$ID" | jq -e --argjson pid "$(cat "$BUNDLE/pid")" 'index($pid) != null and length == 2'
+  [ "$(oci ps "$ID" | grep -c sleep)" = 2 ]
+}
+
+@test "pause, resume and exec in between" {
+  args sh -c 'while :; do echo x; sleep 0.02; done'
+  create
+  oci start "$ID"
+  until_true test -s "$BUNDLE/out"
+  oci pause "$ID"
+  is paused
+  size=$(stat -c %s "$BUNDLE/out")
+  run oci exec "$ID" true
+  [[ $status = 255 && $output == *"paused"* ]]
+  [ "$(stat -c %s "$BUNDLE/out")" = "$size" ]
+  oci exec --ignore-paused "$ID" sh -c 'echo awake >/dev/stderr' >"$BUNDLE/exec" 2>&1 3>&- &
+  oci resume "$ID"
+  wait $!
+  grep -q awake "$BUNDLE/exec"
+  oci pause "$ID"
+  oci delete --force "$ID"
+}
+
+@test "update and events" {
+  args sleep 100
+  create
+  limit() { cat "$(jq -r '.cgroup_paths | .pids // .[""]' "$ROOT/$ID/state.json")/pids.max"; }
+  oci update --pids-limit 77 "$ID"
+  [ "$(limit)" = 77 ]
+  echo '{"pids": {"limit": 55}}' | oci update -r - "$ID"
+  [ "$(limit)" = 55 ]
+  oci events --stats "$ID" | jq -e '.type == "stats" and .data.pids == {"current": 1, "limit": 55} and .data.memory.usage.usage > 0'
+  oci events --interval 100ms "$ID" >"$BUNDLE/events" 3>&- &
+  until_true grep -q stats "$BUNDLE/events"
+  oci kill "$ID" KILL
+  wait $!
+}
+
+@test "list as table, JSON and ids" {
+  args sleep 100
+  create
+  oci list | grep -Eq "^$ID +[0-9]+ +created +$BUNDLE +"
+  oci list -f json | jq -e --arg id "$ID" 'map(select(.id == $id and .status == "created")) | length == 1'
+  oci list -q | grep -qx "$ID"
+}
+
+@test "descriptors: --preserve-fds and LISTEN_FDS" {
+  args sh -c 'cat <&3; cat <&4; echo $LISTEN_FDS $LISTEN_PID'
+  run sh -c 'LISTEN_FDS=1 LISTEN_PID=$$ exec tare-oci --root "$1" run --preserve-fds 1 -b "$2" "$3" 3<"$2/a" 4<"$2/b"' _ "$ROOT" "$BUNDLE" "$ID"
+  [ "$status" != 0 ]
+  echo one >"$BUNDLE/a"; echo two >"$BUNDLE/b"
+  run sh -c 'LISTEN_FDS=1 LISTEN_PID=$$ exec tare-oci --root "$1" run --preserve-fds 1 -b "$2" "$3" 3<"$2/a" 4<"$2/b"' _ "$ROOT" "$BUNDLE" "$ID"
+  [ "$output" = "$(printf 'one\ntwo\n1 1')" ]
+  args true
+  run oci run --preserve-fds 500 -b "$BUNDLE" "$ID"
+  [ "$status" = 1 ]
+}
+
+@test "a terminal goes to the console socket" {
+  args sh -c 'tty; stty size'
+  config '.process.terminal = true | .process.consoleSize = {"height": 33, "width": 99}'
+  run create
+  [ "$status" = 1 ]
+  python3 - "$BUNDLE/socket" >"$BUNDLE/console" 3>&- <<'PY' &
+import array, os, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1)
+c = s.accept()[0]
+_, anc, _, _ = c.recvmsg(100, socket.CMSG_SPACE(4))
+fd = array.array('i', anc[0][2])[0]
+try:
+    while True:
+        d = os.read(fd, 1000)
+        if not d: break
+        sys.stdout.write(d.decode()); sys.stdout.flush()
+except OSError:
+    pass
+PY
+  reader=$!
+  until_true test -S "$BUNDLE/socket"
+  create --console-socket "$BUNDLE/socket"
+  oci start "$ID"
+  wait $reader
+  grep -q '^/dev/' "$BUNDLE/console"
+  grep -q '33 99' "$BUNDLE/console"
+}
+
+@test "the log file has JSON lines" {
+  run tare-oci --root "$ROOT" --log "$BUNDLE/log" --log-format json state nosuch
+  [ "$status" = 1 ]
+  jq -e '.level == "error" and .msg == "container does not exist" and (.time | test("^[0-9]{4}-"))' "$BUNDLE/log"
+}
+
+@test "hooks after start and after stop run with the state" {
+  args sleep 100
+  config '.hooks = {"poststart": [{"path": "/bin/sh", "args": ["sh", "-c", "cat >'"$BUNDLE"'/poststart"]}],
+                    "poststop": [{"path": "/bin/sh", "args": ["sh", "-c", "cat >'"$BUNDLE"'/poststop"]}]}'
+  create
+  oci start "$ID"
+  jq -e '.status == "running"' "$BUNDLE/poststart"
+  oci delete --force "$ID"
+  jq -e --arg id "$ID" '.status == "stopped" and .id == $id' "$BUNDLE/poststop"
+}
+
+@test "startContainer hooks do not keep the lock of the creator" {
+  args sleep 100
+  config '.hooks = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "exit 0"]}]}'
+  create
+  timeout 5 tare-oci --root "$ROOT" start "$ID"
+  is running
+}
+
+@test "a create that is killed leaves what delete --force removes" {
+  args sleep 100
+  config '.hooks = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "2"]}]}'
+  for delay in 0.002 0.005 0.01 0.3; do
+    tare-oci --root "$ROOT" create -b "$BUNDLE" "$ID" </dev/null >/dev/null 2>&1 3>&- &
+    sleep "$delay"
+    kill -9 $!
+    wait $! || true
+    oci delete --force "$ID"
+    [ ! -e "$ROOT/$ID" ]
+    [ -z "$(find /sys/fs/cgroup -type d -name "$ID" -print -quit)" ]
+  done
+}
+
+@test "delete --force beside a create leaves it whole or takes it whole" {
+  args sleep 100
+  for delay in 0.001 0.003 0.005 0.01; do
+    create &
+    sleep "$delay"
+    oci delete --force "$ID"
+    wait $! || true
+    oci delete --force "$ID"
+    [ ! -e "$ROOT/$ID" ]
+  done
+}
+
+@test "without a pid namespace the others go too" {
+  args sh -c 'sleep 99 & sleep 98 & wait'
+  config '.linux.namespaces |= map(select(.type != "pid"))'
+  create
+  oci start "$ID"
+  until_true sh -c "[ \$(tare-oci --root $ROOT ps -f json $ID | jq length) = 3 ]"
+  pids=$(oci ps -f json "$ID" | jq '.[]')
+  oci kill "$ID" KILL
+  until_true is stopped
+  oci delete "$ID"
+  for pid in $pids; do ! grep -q sleep "/proc/$pid/cmdline" 2>/dev/null; done
+}
+
+@test "spec is what runc makes, but for version and names" {
+  mkdir -p "$BUNDLE/theirs" "$BUNDLE/ours"
+  runc spec -b "$BUNDLE/theirs"
+  oci spec -b "$BUNDLE/ours"
+  same='del(.ociVersion, .hostname, .linux.namespaces, .linux.resources, .process.capabilities.ambient)'
+  diff <(jq -S "$same" "$BUNDLE/theirs/config.json") <(jq -S "$same" "$BUNDLE/ours/config.json")
+  run oci spec -b "$BUNDLE/ours"
+  [ "$status" = 1 ]
+  oci features | jq -e '.linux.namespaces | index("time") != null'
+}
+
+@test "checkpoint says that it cannot" {
+  run oci checkpoint "$ID"
+  [ "$status" = 1 ]
+  [[ $output == *"not supported"* ]]
+}
