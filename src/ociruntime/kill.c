@@ -80,10 +80,21 @@ static int end_init(const struct container *c, struct err *err)
         return proc_wait_gone(fd, END_MS, err);
 }
 
+/* A create that was killed may have made the group in some hierarchies only: it is completed, so that it can be found. */
+static int find_cgroup(const struct container *c, struct cgroup **ret, struct err *err)
+{
+        static const struct oci_resources none;
+        if (container_cgroup(c, ret, err) < 0)
+                return -1;
+        if (*ret || c->state.pid > 0 || str_empty(c->state.cgroups_path) || geteuid() != 0)
+                return 0;
+        return cgroup_create(c->state.cgroups_path, &none, ret, err);
+}
+
 int container_destroy(struct container *c, struct err *err)
 {
         _cleanup_(cgroup_freep) struct cgroup *cg = NULL;
-        if (container_cgroup(c, &cg, err) < 0)
+        if (find_cgroup(c, &cg, err) < 0)
                 return -1;
         if (cg && cgroup_frozen(cg) && cgroup_signal(cg, SIGKILL, err) < 0)
                 return -1;
