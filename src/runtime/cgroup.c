@@ -249,7 +249,7 @@ void cgroup_paths(struct cgroup *cg, char ***ret)
                         strv_push_take(ret, xasprintf("%s%s=%s%s", prefix, *name, l->list[i].path, cg->path));
                 }
         }
-        if (l->unified && cg->driver != &cgroup_v1)
+        if (l->unified && cgroup_has(l->unified, cg->path, ""))
                 strv_push_take(ret, xasprintf("=%s%s", l->unified, cg->path));
 }
 
