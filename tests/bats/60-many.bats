@@ -74,18 +74,18 @@ strike() {
 
 @test "kill -9 at any moment in 60 rounds: the next commands clear it away" {
   registry_start "$PORT_BASE"
-  tare tag busybox "127.0.0.1:$PORT_BASE/kill/busy" && tare push -q "127.0.0.1:$PORT_BASE/kill/busy"
-  tare rmi "127.0.0.1:$PORT_BASE/kill/busy"
   mkdir -p "$STATE/ctx" && head -c 3000000 /dev/urandom >"$STATE/ctx/file"
   printf 'FROM busybox\nCOPY file /file\nRUN sha256sum /file > /sum\nRUN ls -lR / > /list; true\n' >"$STATE/ctx/Dockerfile"
+  far=127.0.0.1:$PORT_BASE/kill/far
+  printf 'FROM busybox\nCOPY file /far\n' | tare build -q -f - -t "$far" "$STATE/ctx" && tare push -q "$far" && tare rmi "$far" && tare builder prune -af
   for round in $(seq 60); do
     case $((round % 6)) in
-      0) strike 60 tare run --name "k$round" busybox sh -c 'echo x > /x; sleep 0.05' ;;
-      1) strike 40 tare run -d --name "k$round" -p "$((PORT_BASE + 1)):80" busybox sleep 1000 ;;
-      2) strike 40 tare run --rm busybox sh -c 'sleep 0.02' ;;
+      0) strike 40 tare run --name "k$round" busybox sh -c 'echo x > /x; sleep 0.05' ;;
+      1) strike 15 tare run -d --name "k$round" -p "$((PORT_BASE + 1)):80" busybox sleep 1000 ;;
+      2) strike 30 tare run --rm busybox sh -c 'sleep 0.02' ;;
       3) strike 300 tare build --no-cache -t killed "$STATE/ctx" ;;
-      4) strike 100 tare pull -q "127.0.0.1:$PORT_BASE/kill/busy" ;;
-      5) tare run -d --name "k$round" busybox sleep 1000 >/dev/null; strike 40 tare rm -f "k$round" ;;
+      4) tare rmi "$far" >/dev/null 2>&1 || true; strike 40 tare pull -q "$far" ;;
+      5) tare run -d --name "k$round" busybox sleep 1000 >/dev/null; strike 15 tare rm -f "k$round" ;;
     esac
     ids=$(tare ps -aq --no-trunc)
     echo "$ids" >>"$STATE/ids"
