@@ -52,10 +52,32 @@ int console_open_pair(int root_fd, const struct oci_process *p, int *ret_master,
         return 0;
 }
 
+/* A link of the image would have the terminal laid on whatever it leads to (CVE-2025-52565). */
+static int console_place(int root_fd, struct err *err)
+{
+        _cleanup_close_ int dev_fd = path_mkdirs_in(root_fd, "/dev", 0755, (uid_t)-1, (gid_t)-1, err);
+        if (dev_fd < 0)
+                return -1;
+        _cleanup_close_ int made =
+                openat(dev_fd, "console", O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+        int fd = made >= 0 || errno == EEXIST ? openat(dev_fd, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
+        struct stat st;
+        if (fd < 0 || fstat(fd, &st) < 0) {
+                err_sys(err, "/dev/console");
+                mem_closep(&fd);
+                return -1;
+        }
+        if (S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode)) {
+                mem_closep(&fd);
+                return err_set(err, ERR_INVALID, "/dev/console of the image is a link or a directory");
+        }
+        return fd;
+}
+
 static int bind_console(struct init *in, struct err *err)
 {
         _cleanup_close_ int source = mount_clone(in->console_fd, "", false, err);
-        _cleanup_close_ int place = source < 0 ? -1 : mount_place(in->root_fd, "/dev/console", false, err);
+        _cleanup_close_ int place = source < 0 ? -1 : console_place(in->root_fd, err);
         return place < 0 ? -1 : mount_attach(source, place, err);
 }
 

@@ -305,10 +305,9 @@ static void check_command(void)
         fail(STAGE_EXEC, worst);
 }
 
-static void close_on_exec(int fd)
+static long close_on_exec(int fd)
 {
-        if (fd >= 0)
-                CALL(__NR_fcntl, fd, F_SETFD, FD_CLOEXEC, 0);
+        return fd >= 0 ? CALL(__NR_fcntl, fd, F_SETFD, FD_CLOEXEC, 0) : 0;
 }
 
 void stage_main(long *stack)
@@ -317,7 +316,9 @@ void stage_main(long *stack)
         uint64_t keep = plan.filter_count && !plan.no_new_privs ? (uint64_t)1 << CAP_SYS_ADMIN : 0;
         command = argv[0];
         report_fd = plan.sync_fd;
-        close_on_exec(plan.sync_fd);
+        /* Executed again, by an image's "#!/proc/self/exe": the plan is done, and would be done for ever. */
+        if (close_on_exec(plan.sync_fd) < 0)
+                leave(126);
         close_on_exec(plan.listen_fd);
         close_on_exec(plan.label_fd);
         long went = change_directory();

@@ -43,7 +43,8 @@ static void make_root(void)
         char path[256];
         for (size_t i = 0; i < ELEMENTS(dirs); i++) {
                 snprintf(path, sizeof(path), "%s/%s", harness_dir, dirs[i]);
-                assert_return_code(mkdir(path, str_ends(path, "tmp") ? 01777 : 0755), errno);
+                assert_return_code(mkdir(path, 0755), errno);
+                assert_return_code(chmod(path, str_ends(path, "/tmp") ? 01777 : 0755), errno);
         }
         struct err err = ERR_INIT;
         copy_program("/bin/busybox", "busybox");
