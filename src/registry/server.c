@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "oci/image.h"
 #include "registry/accept-internal.h"
 #include "registry/base64-internal.h"
 #include "registry/call-internal.h"
@@ -22,7 +23,9 @@
 #define CONNECTION_MEMORY                                                                                              \
         ((size_t)256 << 10) /* of which a body is read in one piece; mapped, not touched, until then */
 #define IDLE_SECONDS 120u
-#define SWALLOW_MAX ((uint64_t)1 << 20) /* bytes of a refused body that are read to keep the connection */
+/* Bytes of a refused body that are read all the same: a client that is still sending hears a reset, not the answer. So it is
+ * more than the largest manifest. */
+#define SWALLOW_MAX ((uint64_t)2 * IMAGE_DOCUMENT_MAX)
 #define FINISH_SECONDS 30
 #define PEM_MAX ((size_t)1 << 20)
 
@@ -94,7 +97,7 @@ static enum MHD_Result call_answer(struct call *c)
         return MHD_queue_response(c->connection, c->status, c->response);
 }
 
-/* True when the body is not worth reading to its end only to keep the connection. */
+/* True when the body is not worth reading to its end only for the answer to arrive. */
 static bool body_is_large(struct call *c)
 {
         const char *length = call_header(c, "Content-Length");
