@@ -84,19 +84,39 @@ static int init_end(struct container *c, int64_t timeout, int signo, struct err 
         return init_signal(c, SIGKILL, err) < 0 ? -1 : init_wait(c, INT64_MAX, err);
 }
 
+/* Under the container's lock, so that it meets no start half way: one that a policy asks for either sees our word, or we see what it started. */
+static int stop_begin(struct engine *e, const char *id, struct container *c, bool *ret_running, struct err *err)
+{
+        struct err gone = ERR_INIT;
+        *ret_running = false;
+        _cleanup_close_ int lock = container_lock(e, id, err);
+        if (lock < 0)
+                return -1;
+        if (container_load_locked(e, id, c, &gone) < 0 && gone.kind != ERR_NOT_FOUND)
+                return err_set(err, gone.kind, "%s", gone.msg);
+        if (gone.kind == ERR_NOT_FOUND || !container_is_running(c))
+                return run_dir_remove(e, id, err);
+        if (container_row_set_stopped(e, id, true, err) < 0)
+                return -1;
+        stop_mark(e, id);
+        *ret_running = true;
+        return 0;
+}
+
 int container_stop(struct engine *e, const char *name, int64_t timeout, const char *signal, struct err *err)
 {
         int32_t status;
+        char id[65];
+        bool running;
         _cleanup_container_ struct container c = { 0 };
-        if (load(e, name, &c, err) < 0)
+        container_config_init(&c.config);
+        int signo = str_empty(signal) ? 0 : signal_parse(signal, err);
+        if (signo < 0 || container_resolve(e, name, id, err) < 0 || stop_begin(e, id, &c, &running, err) < 0)
                 return -1;
-        if (!container_is_running(&c))
+        if (!running)
                 return 0;
-        const char *text = !str_empty(signal) ? signal : !str_empty(c.config.stop_signal) ? c.config.stop_signal : "TERM";
-        int signo = signal_parse(text, err);
-        if (signo < 0 || container_row_set_stopped(e, c.id, true, err) < 0)
+        if (signo == 0 && (signo = signal_parse(str_empty(c.config.stop_signal) ? "TERM" : c.config.stop_signal, err)) < 0)
                 return -1;
-        stop_mark(e, c.id);
         /* We clean up, so its monitor need not start a program for that. */
         _cleanup_close_ int session = session_promise(e, c.id);
         int64_t grace = timeout != CONTAINER_STOP_DEFAULT ? timeout : c.config.stop_timeout >= 0 ? c.config.stop_timeout : 10;

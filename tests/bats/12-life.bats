@@ -131,14 +131,29 @@ P
 }
 
 @test "no look at a container that ends loses its restart" {
-  (while [ ! -e "$STATE/looked" ]; do tare ps -aq; tare inspect watched; done >/dev/null 2>&1 3>&-) &
+  tare create --name watched --restart on-failure:4 --network none busybox sh -c 'echo run; exit 1'
+  # every look must succeed
+  (while [ ! -e "$STATE/looked" ]; do tare ps -aq && tare inspect watched || exit 1; done >/dev/null 2>"$STATE/looks" 3>&-) &
   looks=$!
-  tare run -d --name watched --restart on-failure:4 --network none busybox sh -c 'echo run; exit 1'
+  tare start watched
   until_true sh -c '[ "$(tare inspect -f "{{.State.Status}} {{.RestartCount}}" watched)" = "exited 4" ]'
   touch "$STATE/looked"
-  wait "$looks"
+  wait "$looks" || { cat "$STATE/looks"; return 1; }
   [ "$(tare logs watched | grep -c run)" -eq 5 ]
   tare rm watched
+}
+
+@test "a stop is not lost, however it meets a restart" {
+  for i in 1 2 3 4 5 6 7 8; do
+    id=$(tare run -d --name "met$i" --restart always --network none busybox sh -c 'exit 3')
+    # from the first end on the back-off is 0.1 s: each round comes a little later in it
+    until_true sh -c "tare inspect -f '{{.State.Status}}' met$i | grep -v running"
+    sleep "0.0$i"
+    tare stop "met$i"
+    until_true sh -c "! pgrep -f 'container [e]xited.*$id'"
+    [ "$(tare inspect -f '{{.State.Status}} {{.State.ExitCode}}' "met$i")" = "exited 3" ]
+    tare rm "met$i"
+  done
 }
 
 @test "kill -9 of who waits to start a container again: the last word stays, and start works" {
