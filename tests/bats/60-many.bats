@@ -93,7 +93,7 @@ strike() {
     [ -z "$ids" ] || tare rm -f $ids >/dev/null || { echo "round $round"; false; }
     [ "$(tare run --rm busybox echo well)" = well ] || { echo "round $round"; false; }
   done
-  kill "$REGISTRY_PID"
+  kill "$REGISTRY_PID" || { wait "$REGISTRY_PID"; echo "the registry ended: $?"; tail -n 5 "$STATE/registry-$PORT_BASE.log"; false; }
   run tare system check
   echo "$output"
   until_true nothing_left || nothing_left

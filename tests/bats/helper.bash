@@ -56,4 +56,6 @@ registry_start() {
   tare registry serve --address 127.0.0.1 --port "$port" --root "$STATE/registry-$port" "$@" >"$STATE/registry-$port.log" 2>&1 3>&- &
   REGISTRY_PID=$!
   until_true nc -z 127.0.0.1 "$port"
+  # another one's registry may have answered
+  kill -0 "$REGISTRY_PID" || { cat "$STATE/registry-$port.log"; return 1; }
 }
