@@ -49,13 +49,14 @@ until_true() {
   return 1
 }
 
+port_free() { ! nc -z 127.0.0.1 "$1"; }
+
 # Starts tare's own registry in the background on a port: registry_start PORT [options]; sets REGISTRY_PID.
 registry_start() {
   local port=$1
   shift
+  until_true port_free "$port" # another one's registry would answer in its place
   tare registry serve --address 127.0.0.1 --port "$port" --root "$STATE/registry-$port" "$@" >"$STATE/registry-$port.log" 2>&1 3>&- &
   REGISTRY_PID=$!
   until_true nc -z 127.0.0.1 "$port"
-  # another one's registry may have answered
-  kill -0 "$REGISTRY_PID" || { cat "$STATE/registry-$port.log"; return 1; }
 }
