@@ -225,10 +225,10 @@ static void unmount_more(void)
                         continue;
                 (void)umount(tops[i]);
                 /* Just after the end of a group a hierarchy stays registered; the next unmount takes it away. */
-                for (int round = 0; round < 3; round++) {
-                        usleep(50000);
-                        if (mount("none", tops[i], "cgroup", 0, names[i]) == 0)
-                                (void)umount(tops[i]);
+                usleep(300000);
+                if (mount("none", tops[i], "cgroup", 0, names[i]) == 0) {
+                        usleep(300000);
+                        (void)umount(tops[i]);
                 }
                 (void)rmdir(tops[i]);
         }
