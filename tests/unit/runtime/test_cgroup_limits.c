@@ -11,11 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "runtime/cgroup-internal.h"
 
 static struct cgroup_layout real;
+static struct cgroup_hierarchy *found; /* kept: it is of the layout that real replaces */
 static char path[64];
 
 static int clean(void **state)
@@ -204,7 +206,7 @@ static void mount_more(void)
         static const char *const names[] = { "net_cls", "net_prio" };
         if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return;
-        real.list = memcpy(xcalloc(real.count + 2, sizeof(*real.list)), real.list, real.count * sizeof(*real.list));
+        real.list = memcpy(xcalloc(real.count + 2, sizeof(*real.list)), found, real.count * sizeof(*real.list));
         for (size_t i = 0; i < ELEMENTS(names); i++) {
                 snprintf(tops[i], sizeof(tops[i]), "/tmp/tare-cg-XXXXXX");
                 if (cgroup_top_of(names[i]) || !mkdtemp(tops[i]))
@@ -217,6 +219,17 @@ static void mount_more(void)
         cgroup_layout_set(&real);
 }
 
+static bool is_registered(const char *name)
+{
+        char line[128], word[32];
+        int hierarchy = 0;
+        _cleanup_fclose_ FILE *f = fopen("/proc/cgroups", "re");
+        while (f && fgets(line, sizeof(line), f))
+                if (sscanf(line, "%31s %d", word, &hierarchy) == 2 && str_eq(word, name))
+                        return hierarchy != 0;
+        return false;
+}
+
 static void unmount_more(void)
 {
         static const char *const names[] = { "net_cls", "net_prio" };
@@ -225,10 +238,11 @@ static void unmount_more(void)
                         continue;
                 (void)umount(tops[i]);
                 /* Just after the end of a group a hierarchy stays registered; the next unmount takes it away. */
-                usleep(300000);
-                if (mount("none", tops[i], "cgroup", 0, names[i]) == 0) {
-                        usleep(300000);
-                        (void)umount(tops[i]);
+                for (int round = 0; round < 10 && is_registered(names[i]); round++) {
+                        usleep(200000);
+                        if (mount("none", tops[i], "cgroup", 0, names[i]) == 0)
+                                (void)umount(tops[i]);
+                        usleep(100000);
                 }
                 (void)rmdir(tops[i]);
         }
@@ -239,6 +253,7 @@ int main(void)
         if (geteuid() != 0)
                 return 77;
         real = *cgroup_layout();
+        found = real.list;
         snprintf(path, sizeof(path), "/tare-cglimit-%d/one", (int)getpid());
         if (real.count)
                 mount_more();
