@@ -10,50 +10,6 @@
 
 #define OOM_MS 200 /* between two looks at the counter of OOM kills */
 
-static void set_u64(json_t *o, const char *name, uint64_t value)
-{
-        json_object_set_new(o, name, json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
-}
-
-static json_t *cpu_json(const struct cgroup_stats *s)
-{
-        json_t *usage = json_object(), *throttling = json_object();
-        set_u64(usage, "total", s->cpu_usage_ns);
-        set_u64(usage, "kernel", s->cpu_system_ns);
-        set_u64(usage, "user", s->cpu_user_ns);
-        set_u64(throttling, "throttledPeriods", s->throttled_periods);
-        set_u64(throttling, "throttledTime", s->throttled_ns);
-        return json_pack("{s:o, s:o}", "usage", usage, "throttling", throttling);
-}
-
-static json_t *memory_json(const struct cgroup_stats *s)
-{
-        json_t *usage = json_object(), *swap = json_object(), *raw = json_object();
-        set_u64(usage, "limit", s->memory_limit);
-        set_u64(usage, "usage", s->memory_usage);
-        set_u64(usage, "max", s->memory_max_usage);
-        set_u64(swap, "usage", s->memory_swap);
-        set_u64(raw, "inactive_file", s->memory_inactive_file);
-        return json_pack("{s:o, s:o, s:o}", "usage", usage, "swap", swap, "raw", raw);
-}
-
-static json_t *block_json(const struct cgroup_stats *s)
-{
-        const struct { const char *list, *op; uint64_t value; } rows[] = {
-                { "ioServiceBytesRecursive", "Read", s->io_read_bytes }, { "ioServiceBytesRecursive", "Write", s->io_write_bytes },
-                { "ioServicedRecursive", "Read", s->io_read_ops },       { "ioServicedRecursive", "Write", s->io_write_ops },
-        };
-        json_t *o = json_object();
-        for (size_t i = 0; i < ELEMENTS(rows); i++) {
-                json_t *list = json_object_get(o, rows[i].list), *row = json_pack("{s:s}", "op", rows[i].op);
-                if (!list)
-                        json_object_set_new(o, rows[i].list, list = json_array());
-                set_u64(row, "value", rows[i].value);
-                json_array_append_new(list, row);
-        }
-        return o;
-}
-
 static void print_event(const char *type, const char *id, json_t *data)
 {
         _cleanup_json_ json_t *o = json_object();
@@ -68,17 +24,9 @@ static void print_event(const char *type, const char *id, json_t *data)
 
 static int print_stats(const char *id, struct cgroup *cg, struct err *err)
 {
-        struct cgroup_stats s;
-        if (cgroup_stats(cg, &s, err) < 0)
+        json_t *data = NULL;
+        if (cgroup_usage(cg, &data, err) < 0)
                 return -1;
-        json_t *data = json_object(), *pids = json_object();
-        set_u64(pids, "current", s.pids_current);
-        if (s.pids_limit != UINT64_MAX)
-                set_u64(pids, "limit", s.pids_limit);
-        json_object_set_new(data, "cpu", cpu_json(&s));
-        json_object_set_new(data, "memory", memory_json(&s));
-        json_object_set_new(data, "pids", pids);
-        json_object_set_new(data, "blkio", block_json(&s));
         print_event("stats", id, data);
         return 0;
 }

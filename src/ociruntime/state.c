@@ -151,7 +151,8 @@ int container_open(const char *root, const char *id, bool lock, struct container
 int container_save(struct container *c, const struct oci_spec *spec, struct err *err)
 {
         _cleanup_free_ char *text = state_format(&c->state, spec);
-        return file_write_at(c->dir_fd, "state.json", text, strlen(text), 0600, true, err);
+        bool durable = c->state.pid > 0; /* before that a power cut leaves nothing the file could tell of */
+        return file_write_at(c->dir_fd, "state.json", text, strlen(text), 0600, durable, err);
 }
 
 int container_save_spec(struct container *c, const char *text, size_t len, struct err *err)
