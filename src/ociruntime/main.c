@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,8 +14,18 @@ static void open_standard(void)
                         (void)!open("/dev/null", O_RDWR);
 }
 
-static int report(const struct err *err, int code)
+/* Callers look for the words of Go for what the system said, which begin in lower case. */
+static void lower_system_text(struct err *err)
 {
+        const char *words = err->sys ? strerror(err->sys) : "";
+        size_t len = strlen(words), all = strlen(err->msg);
+        if (len && all > len + 2 && str_ends(err->msg, words) && memcmp(err->msg + all - len - 2, ": ", 2) == 0)
+                err->msg[all - len] = (char)tolower((unsigned char)err->msg[all - len]);
+}
+
+static int report(struct err *err, int code)
+{
+        lower_system_text(err);
         log_error(err->msg);
         if (!log_is_stderr())
                 dprintf(2, "%s\n", err->msg);
