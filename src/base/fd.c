@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <linux/close_range.h>
 
@@ -273,4 +274,10 @@ const char *fd_path(int fd, char path[FD_PATH_SIZE])
 {
         snprintf(path, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
         return path;
+}
+
+void fd_socket_address(int dir_fd, const char *name, struct sockaddr_un *ret)
+{
+        *ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
+        snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", dir_fd, name);
 }

@@ -32,5 +32,8 @@ int fd_cloexec_from(int first);
 /* Path of a descriptor through /proc/self/fd, in the caller's buffer of at least FD_PATH_SIZE. */
 #define FD_PATH_SIZE 32
 const char *fd_path(int fd, char path[FD_PATH_SIZE]);
+/* The address of a unix socket `name` (short, ours) in a folder, through its descriptor: a path may be longer than the 107 bytes of unix(7). */
+struct sockaddr_un;
+void fd_socket_address(int dir_fd, const char *name, struct sockaddr_un *ret);
 
 #endif

@@ -13,12 +13,11 @@
 
 static int session_open(struct engine *e, const char *id, bool want_stdin, bool output, struct err *err)
 {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        char folder[FD_PATH_SIZE];
+        struct sockaddr_un address;
         _cleanup_close_ int run_dir = run_dir_open(e, id, err);
         if (run_dir < 0)
                 return -1;
-        snprintf(address.sun_path, sizeof(address.sun_path), "%s/attach.sock", fd_path(run_dir, folder));
+        fd_socket_address(run_dir, "attach.sock", &address);
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return err_sys(err, "socket");

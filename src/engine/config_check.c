@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/signame.h"
 #include "base/str.h"
 #include "engine/containers.h"
 #include "engine/engine-internal.h"
@@ -13,10 +14,10 @@ int signal_parse(const char *text, struct err *err)
         struct err ignored = ERR_INIT;
         if (parse_u32(text, &number, &ignored) == 0 && number > 0 && number <= (uint32_t)SIGRTMAX)
                 return (int)number;
+        int named = signal_number(text);
+        if (named)
+                return named;
         const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
-        for (int i = 1; i < SIGRTMIN; i++)
-                if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), name) == 0)
-                        return i;
         const char *offset;
         if (strncasecmp(name, "RTMIN", 5) == 0 && (offset = name + 5) && (!*offset || *offset == '+') &&
             (!*offset || parse_u32(offset + 1, &number, &ignored) == 0))

@@ -71,12 +71,10 @@ static int stdio_make(const struct container_config *c, struct stdio *s, struct 
         return 0;
 }
 
-/* A name of 64 digits may not fit sun_path, so it is bound through the folder's descriptor. */
 static int attach_listen(int run_dir, struct err *err)
 {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        char folder[FD_PATH_SIZE];
-        snprintf(address.sun_path, sizeof(address.sun_path), "%s/attach.sock", fd_path(run_dir, folder));
+        struct sockaddr_un address;
+        fd_socket_address(run_dir, "attach.sock", &address);
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return err_sys(err, "socket");

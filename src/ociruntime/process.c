@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "base/signame.h"
 #include "ociruntime/program-internal.h"
 
 /* sd_listen_fds(3): descriptors were passed to us if LISTEN_PID says us. */
@@ -71,12 +72,8 @@ int signal_parse(const char *text, int *ret, struct err *err)
 {
         uint32_t number = 0;
         struct err unused = ERR_INIT;
-        const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
-        if (parse_u32(text, &number, &unused) < 0) {
-                for (int i = 1; i < NSIG && !number; i++)
-                        if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), name) == 0)
-                                number = (uint32_t)i;
-        }
+        if (parse_u32(text, &number, &unused) < 0)
+                number = (uint32_t)signal_number(text);
         if (number == 0 || number >= NSIG)
                 return err_set(err, ERR_INVALID, "unknown signal \"%s\"", text);
         *ret = (int)number;

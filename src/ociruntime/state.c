@@ -226,17 +226,10 @@ enum container_status container_status(struct container *c)
 
 /* ---- the socket of the start ---- */
 
-/* Through the descriptor: a socket's path may have 107 bytes. */
-static void start_address(const struct container *c, struct sockaddr_un *ret)
-{
-        *ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-        snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/start", c->dir_fd);
-}
-
 int container_listen(struct container *c, struct err *err)
 {
         struct sockaddr_un address;
-        start_address(c, &address);
+        fd_socket_address(c->dir_fd, "start", &address);
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || fchmodat(c->dir_fd, "start", 0600, 0) < 0 ||
             listen(fd, 4) < 0)
@@ -249,7 +242,7 @@ int container_listen(struct container *c, struct err *err)
 int container_connect(struct container *c, struct err *err)
 {
         struct sockaddr_un address;
-        start_address(c, &address);
+        fd_socket_address(c->dir_fd, "start", &address);
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
                 return err_sys(err, "reach init");

@@ -1,7 +1,7 @@
 #include "build/handlers-internal.h"
 
-#include <signal.h>
 #include <strings.h>
+#include "base/signame.h"
 #include "base/str.h"
 
 static bool realtime_valid(const char *name)
@@ -21,13 +21,7 @@ static bool signal_valid(const char *text)
         uint32_t number;
         if (parse_u32(text, &number, &ignored) == 0)
                 return number > 0 && number <= 64;
-        const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
-        for (int s = 1; s < NSIG; s++) {
-                const char *known = sigabbrev_np(s);
-                if (known && strcasecmp(known, name) == 0)
-                        return true;
-        }
-        return realtime_valid(name);
+        return signal_number(text) || realtime_valid(strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text);
 }
 
 int change_stopsignal(struct change *c, const struct instruction *in, struct err *err)
