@@ -71,8 +71,8 @@ void limit_u64(struct cgroup_limits *l, const char *field, const char *top, cons
 void limit_refuse(struct cgroup_limits *l, enum err_kind kind, const char *field, const char *why);
 /* "mlx5_0 hca_handle=2 hca_object=max": both versions word it so. */
 void limit_rdma(struct cgroup_limits *l, const char *top, const struct oci_resources *r);
-/* The name of a huge page size as the kernel's files have it: "2MB". */
-bool limit_page_size(const char *name);
+/* limit_word: how the files of this version end, "limit_in_bytes" or "max". */
+void limit_hugepages(struct cgroup_limits *l, const char *top, const char *limit_word, const struct oci_resources *r);
 
 /* ---- reading numbers ---- */
 /* Adds what is there: numbers of a file with one, of one with many on a line, of one with "key number" lines. */

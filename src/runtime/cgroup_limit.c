@@ -63,7 +63,25 @@ void limit_rdma(struct cgroup_limits *l, const char *top, const struct oci_resou
         }
 }
 
-bool limit_page_size(const char *name)
+/* The name of a huge page size as the kernel's files have it: "2MB". */
+static bool page_size_ok(const char *name)
 {
         return strlen(name) < 32 && str_only(name, "0123456789KMGTB");
+}
+
+void limit_hugepages(struct cgroup_limits *l, const char *top, const char *limit_word, const struct oci_resources *r)
+{
+        for (size_t i = 0; i < r->hugepage_count; i++) {
+                const char *size = r->hugepages[i].page_size;
+                char file[80], reserved[80];
+                if (!page_size_ok(size)) {
+                        limit_refuse(l, ERR_INVALID, "hugepageLimits", "not the size of a page");
+                        return;
+                }
+                snprintf(file, sizeof(file), "hugetlb.%s.%s", size, limit_word);
+                snprintf(reserved, sizeof(reserved), "hugetlb.%s.rsvd.%s", size, limit_word);
+                limit_u64(l, "hugepageLimits", top, file, true, r->hugepages[i].limit);
+                /* What is reserved and never touched would otherwise be free. */
+                limit_u64(l, "hugepageLimits", top, reserved, top && cgroup_has(top, l->path, reserved), r->hugepages[i].limit);
+        }
 }

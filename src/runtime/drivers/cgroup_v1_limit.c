@@ -153,23 +153,6 @@ static void set_block(struct cgroup_limits *l, const struct oci_resources *r)
         set_throttles(l, "blockIO.throttleWriteIOPSDevice", "blkio.throttle.write_iops_device", r->write_iops, r->write_iops_count);
 }
 
-static void set_hugepages(struct cgroup_limits *l, const struct oci_resources *r)
-{
-        const char *top = cgroup_top_of("hugetlb");
-        for (size_t i = 0; i < r->hugepage_count; i++) {
-                char file[80], reserved[80];
-                if (!limit_page_size(r->hugepages[i].page_size)) {
-                        limit_refuse(l, ERR_INVALID, "hugepageLimits", "not the size of a page");
-                        return;
-                }
-                snprintf(file, sizeof(file), "hugetlb.%s.limit_in_bytes", r->hugepages[i].page_size);
-                snprintf(reserved, sizeof(reserved), "hugetlb.%s.rsvd.limit_in_bytes", r->hugepages[i].page_size);
-                limit_u64(l, "hugepageLimits", top, file, true, r->hugepages[i].limit);
-                /* What is reserved and never touched would otherwise be free. */
-                limit_u64(l, "hugepageLimits", top, reserved, top && cgroup_has(top, l->path, reserved), r->hugepages[i].limit);
-        }
-}
-
 static void set_others(struct cgroup_limits *l, const struct oci_resources *r)
 {
         const char *pids = cgroup_top_of("pids");
@@ -180,7 +163,7 @@ static void set_others(struct cgroup_limits *l, const struct oci_resources *r)
         for (size_t i = 0; i < r->net_prio_count; i++)
                 limit_textf(l, "network.priorities", cgroup_top_of("net_prio"), "net_prio.ifpriomap", "%s %u", r->net_prios[i].name,
                             r->net_prios[i].priority);
-        set_hugepages(l, r);
+        limit_hugepages(l, cgroup_top_of("hugetlb"), "limit_in_bytes", r);
         limit_rdma(l, cgroup_top_of("rdma"), r);
 }
 

@@ -166,22 +166,6 @@ static void set_io(struct cgroup_limits *l, const struct oci_resources *r)
 
 /* ---- the rest ---- */
 
-static void set_hugepages(struct cgroup_limits *l, const struct oci_resources *r)
-{
-        for (size_t i = 0; i < r->hugepage_count; i++) {
-                char file[80], reserved[80];
-                if (!limit_page_size(r->hugepages[i].page_size)) {
-                        limit_refuse(l, ERR_INVALID, "hugepageLimits", "not the size of a page");
-                        return;
-                }
-                snprintf(file, sizeof(file), "hugetlb.%s.max", r->hugepages[i].page_size);
-                snprintf(reserved, sizeof(reserved), "hugetlb.%s.rsvd.max", r->hugepages[i].page_size);
-                limit_u64(l, "hugepageLimits", top(), file, true, r->hugepages[i].limit);
-                /* What is reserved and never touched would otherwise be free. */
-                limit_u64(l, "hugepageLimits", top(), reserved, cgroup_has(top(), l->path, reserved), r->hugepages[i].limit);
-        }
-}
-
 static void set_others(struct cgroup_limits *l, const struct oci_resources *r)
 {
         /* "unlimited" is what a group without the controller has anyway */
@@ -189,7 +173,7 @@ static void set_others(struct cgroup_limits *l, const struct oci_resources *r)
                 set_number(l, "pids.limit", "pids.max", true, r->pids_limit > 0 ? r->pids_limit : -1);
         refuse(l, "network.classID", r->has_class_id && r->class_id);
         refuse(l, "network.priorities", r->net_prio_count > 0);
-        set_hugepages(l, r);
+        limit_hugepages(l, top(), "max", r);
         limit_rdma(l, top(), r);
 }
 
