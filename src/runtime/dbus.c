@@ -44,13 +44,16 @@ static int wait_for(struct dbus *d, short events, struct err *err)
         return n == 0 ? err_set(err, ERR_TIMEOUT, "no answer came over D-Bus") : 0;
 }
 
-static int write_all(struct dbus *d, const void *data, size_t len, struct err *err)
+/* All of it in one direction, waiting where the socket would. */
+static int transfer(struct dbus *d, short direction, void *data, size_t len, struct err *err)
 {
-        const char *at = data;
+        char *at = data;
         while (len > 0) {
-                ssize_t n = send(d->fd, at, len, MSG_NOSIGNAL);
+                ssize_t n = direction == POLLOUT ? send(d->fd, at, len, MSG_NOSIGNAL) : recv(d->fd, at, len, 0);
+                if (n == 0 && direction == POLLIN)
+                        return err_set(err, ERR_UNAVAILABLE, "the bus ended the connection");
                 if (n < 0 && errno == EAGAIN) {
-                        if (wait_for(d, POLLOUT, err) < 0)
+                        if (wait_for(d, direction, err) < 0)
                                 return -1;
                         continue;
                 }
@@ -64,26 +67,14 @@ static int write_all(struct dbus *d, const void *data, size_t len, struct err *e
         return 0;
 }
 
+static int write_all(struct dbus *d, const void *data, size_t len, struct err *err)
+{
+        return transfer(d, POLLOUT, (void *)data, len, err);
+}
+
 static int read_all(struct dbus *d, void *data, size_t len, struct err *err)
 {
-        char *at = data;
-        while (len > 0) {
-                ssize_t n = recv(d->fd, at, len, 0);
-                if (n == 0)
-                        return err_set(err, ERR_UNAVAILABLE, "the bus ended the connection");
-                if (n < 0 && errno == EAGAIN) {
-                        if (wait_for(d, POLLIN, err) < 0)
-                                return -1;
-                        continue;
-                }
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return err_sys(err, "D-Bus");
-                at += n;
-                len -= (size_t)n;
-        }
-        return 0;
+        return transfer(d, POLLIN, data, len, err);
 }
 
 /* ---- messages ---- */
