@@ -88,22 +88,6 @@ static int check_cgroup(const char *path, struct err *err)
         return count ? err_set(err, ERR_CONFLICT, "container's cgroup is not empty: %zu process(es) found", count) : 0;
 }
 
-/* What every runtime lets a container use, whatever the list says: nodes may be made, the default devices and terminals
- * opened. Without a list all else is denied. */
-static void allow_default_devices(struct oci_resources *r)
-{
-        static const struct { char type; int64_t major, minor; const char *access; } rows[] = {
-                { 'c', -1, -1, "m" }, { 'b', -1, -1, "m" }, { 'c', 1, 3, "rwm" }, { 'c', 1, 5, "rwm" },    { 'c', 1, 7, "rwm" },
-                { 'c', 1, 8, "rwm" }, { 'c', 1, 9, "rwm" }, { 'c', 5, 0, "rwm" }, { 'c', 136, -1, "rwm" }, { 'c', 5, 2, "rwm" },
-        };
-        if (!r->device_count)
-                oci_spec_add_device_rule(r, false, 'a', -1, -1, "rwm");
-        else if (r->devices[r->device_count - 1].allow && r->devices[r->device_count - 1].type == 'a')
-                return; /* all is allowed */
-        for (size_t i = 0; i < ELEMENTS(rows); i++)
-                oci_spec_add_device_rule(r, true, rows[i].type, rows[i].major, rows[i].minor, rows[i].access);
-}
-
 static int prepare(struct launch *l, const char *id, bool detach, struct err *err)
 {
         if (l->program->systemd_cgroup && cgroup_driver_check(err) < 0)
@@ -120,7 +104,6 @@ static int prepare(struct launch *l, const char *id, bool detach, struct err *er
                 _cleanup_free_ char *path = xasprintf("/tare/%s", id);
                 str_replace(&l->spec.cgroups_path, path);
         }
-        allow_default_devices(&l->spec.resources);
         return 0;
 }
 
