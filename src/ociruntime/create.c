@@ -90,8 +90,6 @@ static int check_cgroup(const char *path, struct err *err)
 
 static int prepare(struct launch *l, const char *id, bool detach, struct err *err)
 {
-        if (l->program->systemd_cgroup && cgroup_driver_check(err) < 0)
-                return -1;
         if (!container_id_ok(id))
                 return err_set(err, ERR_INVALID, "invalid container ID format");
         if (preserved_descriptors(l->options, &l->preserved, err) < 0 || read_bundle(l, err) < 0 ||
@@ -101,7 +99,7 @@ static int prepare(struct launch *l, const char *id, bool detach, struct err *er
         if (!l->spec.has_process)
                 return err_set(err, ERR_INVALID, "config.json: process: missing");
         if (str_empty(l->spec.cgroups_path)) {
-                _cleanup_free_ char *path = xasprintf("/tare/%s", id);
+                _cleanup_free_ char *path = xasprintf(l->program->systemd_cgroup ? ":tare:%s" : "/tare/%s", id);
                 str_replace(&l->spec.cgroups_path, path);
         }
         return 0;
@@ -120,6 +118,7 @@ static void fill_state(struct launch *l, const char *id)
                 .created = xstrdup(time_format(time_now(), now)),
                 .oci_version = xstrdup(s->oci_version ? s->oci_version : OCIRUNTIME_SPEC_VERSION),
                 .cgroups_path = xstrdup(s->cgroups_path),
+                .systemd = l->program->systemd_cgroup,
                 .annotations = strv_dup(s->annotations),
                 .rootless = geteuid() != 0,
                 .shared_pid = !s->namespaces[OCI_NS_PID].wanted || s->namespaces[OCI_NS_PID].path,
@@ -158,6 +157,7 @@ static int make_init(struct launch *l, const char *id, struct err *err)
                                           .seccomp_cache = l->spec.seccomp ? cache : NULL,
                                           .no_pivot = o->no_pivot,
                                           .no_new_keyring = o->no_new_keyring,
+                                          .systemd_cgroup = l->program->systemd_cgroup,
                                           .bundle = l->bundle,
                                           .start_listen_fd = l->listen_fd };
         if (runtime_create(&request, &l->runtime, err) < 0)

@@ -97,9 +97,11 @@ static int process_from_file(struct exec *x, struct err *err)
 static int choose_cgroup(struct exec *x, struct err *err)
 {
         const char *below = x->options->cgroup;
-        _cleanup_(cgroup_freep) struct cgroup *cg = NULL;
-        if (str_empty(below)) {
-                x->cgroup = x->container.state.cgroups_path ? xstrdup(x->container.state.cgroups_path) : NULL;
+        _cleanup_(cgroup_freep) struct cgroup *own = NULL, *cg = NULL;
+        if (container_cgroup(&x->container, &own, err) < 0)
+                return -1;
+        if (str_empty(below) || !own) {
+                x->cgroup = own ? xstrdup(cgroup_path(own)) : NULL;
                 return 0;
         }
         if (strchr(below, ':'))
@@ -107,7 +109,7 @@ static int choose_cgroup(struct exec *x, struct err *err)
         _cleanup_strv_ char **parts = strv_split(below, "/", false);
         if (strv_has(parts, ".."))
                 return err_set(err, ERR_INVALID, "--cgroup: %s is outside of the container's", below);
-        x->cgroup = xasprintf("%s/%s", x->container.state.cgroups_path, below);
+        x->cgroup = xasprintf("%s/%s", cgroup_path(own), below);
         return cgroup_open(x->cgroup, &cg, err) < 0 ? err_add(err, "--cgroup") : 0;
 }
 

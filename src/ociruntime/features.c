@@ -47,7 +47,7 @@ static json_t *linux_features(void)
 {
         json_t *o = json_object(), *seccomp = enabled(true);
         json_object_set_new(o, "namespaces", namespaces());
-        json_object_set_new(o, "cgroup", json_pack("{s:b, s:b, s:b, s:b, s:b}", "v1", 1, "v2", 1, "systemd", 0, "systemdUser", 0, "rdma", 1));
+        json_object_set_new(o, "cgroup", json_pack("{s:b, s:b, s:b, s:b, s:b}", "v1", 1, "v2", 1, "systemd", 1, "systemdUser", 1, "rdma", 1));
         json_object_set_new(seccomp, "actions", words(actions));
         json_object_set_new(seccomp, "operators", words(operators));
         json_object_set_new(seccomp, "archs", words(arches));

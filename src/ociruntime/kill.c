@@ -86,6 +86,10 @@ static int find_cgroup(const struct container *c, struct cgroup **ret, struct er
         static const struct oci_resources none;
         if (container_cgroup(c, ret, err) < 0)
                 return -1;
+        if (*ret && c->state.systemd)
+                return 0;
+        if (c->state.systemd)
+                cgroup_forget_scope(c->state.cgroups_path);
         if (*ret || c->state.pid > 0 || str_empty(c->state.cgroups_path) || geteuid() != 0)
                 return 0;
         return cgroup_create(c->state.cgroups_path, &none, ret, err);

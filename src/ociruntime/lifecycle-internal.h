@@ -11,8 +11,6 @@ int container_destroy(struct container *c, struct err *err);
 void hooks_tell(struct container *c, const struct oci_spec *spec, enum oci_hook_kind kind, const char *status);
 /* Folder of compiled filters, shared by all containers of this root; heap. */
 char *seccomp_cache(const struct program *p);
-/* Whether --systemd-cgroup can be done. */
-int cgroup_driver_check(struct err *err);
 /* Sends a signal to init, "container not running" when it is gone. */
 int init_signal(const struct container *c, int signo, struct err *err);
 

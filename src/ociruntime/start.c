@@ -31,8 +31,3 @@ char *seccomp_cache(const struct program *p)
 {
         return xasprintf("%s/@seccomp", p->root); /* no container can have this name */
 }
-
-int cgroup_driver_check(struct err *err)
-{
-        return err_set(err, ERR_UNSUPPORTED, "--systemd-cgroup: the systemd cgroup driver is not supported yet; configure the caller for cgroupfs");
-}

@@ -185,20 +185,23 @@ const char *container_status_name(enum container_status status)
         return names[status];
 }
 
-int container_cgroup(const struct container *c, struct cgroup **ret, struct err *err)
+int state_cgroup(const struct state *s, struct cgroup **ret, struct err *err)
 {
         struct cgroup *cg = NULL;
-        if (str_empty(c->state.cgroups_path)) {
-                *ret = NULL;
-                return 0;
-        }
-        if (cgroup_open(c->state.cgroups_path, &cg, err) < 0) {
-                if (err->kind != ERR_NOT_FOUND && err->kind != ERR_UNSUPPORTED)
+        if (!str_empty(s->cgroups_path) && (s->systemd ? cgroup_open_scope : cgroup_open)(s->cgroups_path, &cg, err) < 0) {
+                /* Without its bus a manager of units is gone, and what it kept with it; but not what still runs. */
+                bool gone = err->kind == ERR_UNAVAILABLE && (s->pid <= 0 || !proc_alive(s->pid, s->start_time));
+                if (err->kind != ERR_NOT_FOUND && err->kind != ERR_UNSUPPORTED && !gone)
                         return -1;
                 err_clear(err);
         }
         *ret = cg;
         return 0;
+}
+
+int container_cgroup(const struct container *c, struct cgroup **ret, struct err *err)
+{
+        return state_cgroup(&c->state, ret, err);
 }
 
 /* Whether a verb is at work on it: only a create that lives is "creating". */

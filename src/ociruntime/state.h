@@ -25,6 +25,7 @@ struct state {
         char **annotations;
         pid_t pid;                     /* 0: not there yet */
         uint64_t start_time;           /* proc_start_time() */
+        bool systemd;                  /* cgroups_path is "slice:prefix:name": a scope of systemd's */
         bool rootless;
         bool shared_pid;               /* no pid namespace of its own: the end of init is not the end of all */
         bool poststart, poststop;      /* config.json has such hooks */
@@ -55,8 +56,9 @@ int container_forget(struct container *c, struct err *err);
 
 enum container_status container_status(struct container *c);
 const char *container_status_name(enum container_status status);
-/* Its control group; *ret NULL where it has none. */
+/* Its control group, through systemd if systemd made it; *ret NULL where it has none. */
 int container_cgroup(const struct container *c, struct cgroup **ret, struct err *err);
+int state_cgroup(const struct state *s, struct cgroup **ret, struct err *err);
 /* The socket of the start: listening, for init; or connected, for who starts it (and its name is gone then). */
 int container_listen(struct container *c, struct err *err);
 int container_connect(struct container *c, struct err *err);

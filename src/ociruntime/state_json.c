@@ -53,6 +53,7 @@ static json_t *config_json(const struct state *s, const struct oci_spec *spec)
         json_object_set_new(o, "hostname", json_string(spec->hostname ? spec->hostname : ""));
         json_object_set_new(o, "namespaces", namespaces_json(spec));
         json_object_set_new(cgroups, "path", json_string(s->cgroups_path ? s->cgroups_path : ""));
+        json_object_set_new(cgroups, "Systemd", json_boolean(s->systemd));
         json_object_set_new(o, "cgroups", cgroups);
         json_array_append_new(labels, json_sprintf("bundle=%s", s->bundle));
         STRV_FOREACH (entry, s->annotations)
@@ -70,6 +71,7 @@ static json_t *ours_json(const struct state *s)
         json_set_string(o, "ociVersion", s->oci_version);
         json_set_string(o, "cgroupsPath", s->cgroups_path);
         json_set_map(o, "annotations", s->annotations);
+        json_object_set_new(o, "systemd", json_boolean(s->systemd));
         json_object_set_new(o, "sharedPid", json_boolean(s->shared_pid));
         json_object_set_new(o, "poststart", json_boolean(s->poststart));
         json_object_set_new(o, "poststop", json_boolean(s->poststop));
@@ -81,7 +83,7 @@ static json_t *cgroup_paths_json(const struct state *s)
         _cleanup_(cgroup_freep) struct cgroup *cg = NULL;
         _cleanup_strv_ char **paths = NULL;
         struct err unused = ERR_INIT;
-        if (s->pid > 0 && !str_empty(s->cgroups_path) && cgroup_open(s->cgroups_path, &cg, &unused) == 0)
+        if (s->pid > 0 && state_cgroup(s, &cg, &unused) == 0 && cg)
                 cgroup_paths(cg, &paths);
         json_t *o = json_object();
         STRV_FOREACH (entry, paths) {
@@ -120,6 +122,7 @@ static int parse_ours(const json_t *top, const struct jpath *root, struct state 
             json_get_string(o, &p, "ociVersion", false, &s->oci_version, err) < 0 ||
             json_get_string(o, &p, "cgroupsPath", false, &s->cgroups_path, err) < 0 ||
             json_get_map(o, &p, "annotations", false, &s->annotations, err) < 0 ||
+            json_get_bool(o, &p, "systemd", false, &s->systemd, err) < 0 ||
             json_get_bool(o, &p, "sharedPid", false, &s->shared_pid, err) < 0 ||
             json_get_bool(o, &p, "poststart", false, &s->poststart, err) < 0)
                 return -1;

@@ -97,6 +97,7 @@ int verb_update(const struct program *p, const struct verb_options *o, char **ar
                 return -1;
         if ((o->resources ? resources_from_file(o->resources, &r, err) : resources_from_options(o, &r, err)) < 0)
                 return -1;
+        r.device_count = 0; /* the rules of devices are those of the create */
         if (container_status(&c) == CONTAINER_STOPPED)
                 return err_set(err, ERR_CONFLICT, "container not running");
         if (container_cgroup(&c, &cg, err) < 0)

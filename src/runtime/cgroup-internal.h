@@ -75,6 +75,8 @@ void limit_rdma(struct cgroup_limits *l, const char *top, const struct oci_resou
 void limit_hugepages(struct cgroup_limits *l, const char *top, const char *limit_word, const struct oci_resources *r);
 
 /* ---- reading numbers ---- */
+/* The CPU quota (-1: none) and period of a group; untouched where it has none. */
+void cgroup_quota_now(const char *path, int64_t *quota, uint64_t *period);
 /* Adds what is there: numbers of a file with one, of one with many on a line, of one with "key number" lines. */
 void usage_u64(json_t *o, const char *key, const char *top, const char *path, const char *file);
 json_t *usage_numbers(const char *top, const char *path, const char *file);

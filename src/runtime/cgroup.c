@@ -160,19 +160,51 @@ int cgroup_open_scope(const char *path, struct cgroup **ret, struct err *err)
         return 0;
 }
 
+/* systemd knows a share of a second where the group has quota and period, and swap where the spec counts memory with it: who
+ * names one of a pair means the other as it is. */
+static void complete_pairs(struct cgroup *cg, struct oci_resources *r)
+{
+        struct cgroup_stats stats;
+        struct err unused = ERR_INIT;
+        if (r->has_cpu_quota != r->has_cpu_period) {
+                int64_t quota = -1;
+                uint64_t period = 100000;
+                cgroup_quota_now(cg->path, &quota, &period);
+                if (!r->has_cpu_quota)
+                        r->cpu_quota = quota;
+                if (!r->has_cpu_period)
+                        r->cpu_period = period;
+                r->has_cpu_quota = r->has_cpu_period = true;
+        }
+        if (r->has_memory_swap && !r->has_memory_limit && cgroup_stats(cg, &stats, &unused) == 0 && stats.memory_limit < INT64_MAX) {
+                r->has_memory_limit = true;
+                r->memory_limit = (int64_t)stats.memory_limit;
+        }
+}
+
 static int update_scope(struct cgroup *cg, const struct oci_resources *resources, struct err *err)
 {
         _cleanup_(systemd_freep) struct systemd *s = NULL;
-        return systemd_open(&s, err) < 0 ? -1 : systemd_scope_update(s, &cg->scope, resources, only_unified(), err);
+        struct oci_resources r = *resources;
+        complete_pairs(cg, &r);
+        return systemd_open(&s, err) < 0 ? -1 : systemd_scope_update(s, &cg->scope, &r, only_unified(), err);
 }
 
 /* The group is gone already, and with it all that counted: what systemd still says of it is only told. */
-static void stop_scope(struct cgroup *cg)
+static void stop_scope(const struct systemd_scope *scope)
 {
         _cleanup_(systemd_freep) struct systemd *s = NULL;
         struct err err = ERR_INIT;
-        if (systemd_open(&s, &err) < 0 || systemd_scope_stop(s, &cg->scope, &err) < 0)
+        if (systemd_open(&s, &err) < 0 || systemd_scope_stop(s, scope, &err) < 0)
                 log_warning("%s", err.msg);
+}
+
+void cgroup_forget_scope(const char *path)
+{
+        _cleanup_systemd_scope_ struct systemd_scope scope = { 0 };
+        struct err unused = ERR_INIT;
+        if (systemd_scope_parse(path, &scope, &unused) == 0)
+                stop_scope(&scope);
 }
 
 int cgroup_clone_fd(struct cgroup *cg)
@@ -348,6 +380,6 @@ int cgroup_remove(struct cgroup *cg, struct err *err)
         }
         err_clear(err);
         if (cg->scope.unit)
-                stop_scope(cg);
+                stop_scope(&cg->scope);
         return 0;
 }

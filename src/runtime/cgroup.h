@@ -26,6 +26,8 @@ int cgroup_open(const char *path, struct cgroup **ret, struct err *err);
 int cgroup_create_scope(const char *path, pid_t pid, const struct oci_resources *resources, char *const *annotations,
                         struct cgroup **ret, struct err *err);
 int cgroup_open_scope(const char *path, struct cgroup **ret, struct err *err);
+/* A scope whose group is gone: systemd may remember it as failed. Failing to is only logged. */
+void cgroup_forget_scope(const char *path);
 /* Where the group is below each hierarchy: "/system.slice/tare-abc.scope". */
 const char *cgroup_path(const struct cgroup *cg);
 void cgroup_free(struct cgroup *cg);

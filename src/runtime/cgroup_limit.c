@@ -1,7 +1,9 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include "base/file.h"
 #include "base/str.h"
 #include "runtime/cgroup-internal.h"
 
@@ -83,5 +85,20 @@ void limit_hugepages(struct cgroup_limits *l, const char *top, const char *limit
                 limit_u64(l, "hugepageLimits", top, file, true, r->hugepages[i].limit);
                 /* What is reserved and never touched would otherwise be free. */
                 limit_u64(l, "hugepageLimits", top, reserved, top && cgroup_has(top, l->path, reserved), r->hugepages[i].limit);
+        }
+}
+
+void cgroup_quota_now(const char *path, int64_t *quota, uint64_t *period)
+{
+        const char *v1 = cgroup_top_of("cpu"), *v2 = cgroup_layout()->unified;
+        struct err unused = ERR_INIT;
+        if (v1) {
+                *quota = (int64_t)cgroup_read_u64(v1, path, "cpu.cfs_quota_us", UINT64_MAX);
+                *period = cgroup_read_u64(v1, path, "cpu.cfs_period_us", *period);
+        } else if (v2) {
+                _cleanup_free_ char *file = cgroup_file(v2, path, "cpu.max"), *line = NULL;
+                if (file_line_at(AT_FDCWD, file, &line, &unused) < 0 || sscanf(line, "max %" SCNu64, period) == 1)
+                        return;
+                (void)sscanf(line, "%" SCNd64 " %" SCNu64, quota, period);
         }
 }
