@@ -26,13 +26,21 @@ static int connect_path(int sock, const char *path, struct err *err)
         return connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ? err_sys(err, "connect to %s", path) : 0;
 }
 
-int console_send(const char *path, int master, struct err *err)
+/* name: what a receiver may show; it needs one byte at least. */
+static int send_to(const char *path, int fd, const char *name, struct err *err)
 {
-        static const char name[] = "/dev/ptmx"; /* what a receiver may show; it needs one byte at least */
         _cleanup_close_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (sock < 0)
-                return err_sys(err, "console socket");
-        if (connect_path(sock, path, err) < 0 || fd_send(sock, &master, 1, name, sizeof(name) - 1, err) < 0)
-                return err_add(err, "console socket");
-        return 0;
+                return err_sys(err, "socket");
+        return connect_path(sock, path, err) < 0 ? -1 : fd_send(sock, &fd, 1, name, strlen(name), err);
+}
+
+int console_send(const char *path, int master, struct err *err)
+{
+        return send_to(path, master, "/dev/ptmx", err) < 0 ? err_add(err, "console socket") : 0;
+}
+
+int pidfd_send(const char *path, int pidfd, struct err *err)
+{
+        return send_to(path, pidfd, "pidfd", err) < 0 ? err_add(err, "pidfd socket") : 0;
 }

@@ -15,7 +15,7 @@
 struct launch {
         const struct program *program;
         const struct verb_options *options;
-        char *bundle, *pid_file, *console_socket;
+        char *bundle, *pid_file, *console_socket, *pidfd_socket;
         struct buf config;
         struct oci_spec spec;
         struct preserved preserved;
@@ -49,6 +49,7 @@ static void launch_done(struct launch *l)
         free(l->bundle);
         free(l->pid_file);
         free(l->console_socket);
+        free(l->pidfd_socket);
 }
 
 /* ---- before anything is made ---- */
@@ -58,6 +59,7 @@ static int read_bundle(struct launch *l, struct err *err)
         const struct verb_options *o = l->options;
         l->pid_file = path_absolute(o->pid_file);
         l->console_socket = path_absolute(o->console_socket);
+        l->pidfd_socket = path_absolute(o->pidfd_socket);
         l->bundle = path_absolute(o->bundle ? o->bundle : ".");
         if (!str_is_utf8(l->bundle, strlen(l->bundle)))
                 return err_set(err, ERR_INVALID, "the path of the bundle is not UTF-8");
@@ -167,6 +169,8 @@ static int make_init(struct launch *l, const char *id, struct err *err)
         if (container_save(&l->container, &l->spec, err) < 0)
                 return -1;
         if (l->runtime.console_fd >= 0 && l->console_socket && console_send(l->console_socket, l->runtime.console_fd, err) < 0)
+                return -1;
+        if (l->pidfd_socket && pidfd_send(l->pidfd_socket, l->runtime.pidfd, err) < 0)
                 return -1;
         return l->pid_file ? pid_file_write(l->pid_file, l->runtime.pid, err) : 0;
 }

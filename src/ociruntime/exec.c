@@ -14,7 +14,7 @@ struct exec {
         struct oci_spec spec;
         struct oci_process file;               /* of --process */
         struct oci_process *process;
-        char *cgroup;
+        char *cgroup, **sub_cgroups;
         struct preserved preserved;
 };
 
@@ -24,6 +24,7 @@ static void exec_done(struct exec *x)
         oci_spec_done(&x->spec);
         oci_process_done(&x->file);
         free(x->cgroup);
+        strv_free(x->sub_cgroups);
 }
 
 /* ---- the process ---- */
@@ -94,23 +95,50 @@ static int process_from_file(struct exec *x, struct err *err)
 
 /* ---- where ---- */
 
+static int add_sub_cgroup(char ***list, const char *controller, const char *path, struct err *err)
+{
+        _cleanup_free_ char *prefix = xasprintf("%s=", controller);
+        STRV_FOREACH (entry, *list)
+                if (str_starts(*entry, prefix))
+                        return err_set(err, ERR_INVALID, "invalid --cgroup argument(s): controller %s specified multiple times", controller);
+        strv_push_take(list, xasprintf("%s%s", prefix, path));
+        return 0;
+}
+
+/* "path", once and alone, or "controller,controller:path". */
+int sub_cgroups_parse(char *const *texts, char ***ret, struct err *err)
+{
+        _cleanup_strv_ char **list = NULL;
+        STRV_FOREACH (text, texts) {
+                const char *colon = strchr(*text, ':');
+                if (colon && strchr(colon + 1, ':'))
+                        return err_set(err, ERR_INVALID, "invalid --cgroup argument: %s", *text);
+                if (!colon && strv_len(texts) > 1)
+                        return err_set(err, ERR_INVALID, "invalid --cgroup argument: %s (missing <controller>: prefix)", *text);
+                if (!colon) {
+                        strv_push_take(&list, xasprintf("=%s", *text));
+                        continue;
+                }
+                _cleanup_free_ char *before = xstrndup(*text, (size_t)(colon - *text));
+                _cleanup_strv_ char **controllers = strv_split(before, ",", true);
+                STRV_FOREACH (controller, controllers) {
+                        if (!**controller)
+                                return err_set(err, ERR_INVALID, "invalid --cgroup argument: %s (empty <controller> prefix)", *text);
+                        if (add_sub_cgroup(&list, *controller, colon + 1, err) < 0)
+                                return -1;
+                }
+        }
+        *ret = TAKE_PTR(list);
+        return 0;
+}
+
 static int choose_cgroup(struct exec *x, struct err *err)
 {
-        const char *below = x->options->cgroup;
-        _cleanup_(cgroup_freep) struct cgroup *own = NULL, *cg = NULL;
+        _cleanup_(cgroup_freep) struct cgroup *own = NULL;
         if (container_cgroup(&x->container, &own, err) < 0)
                 return -1;
-        if (str_empty(below) || !own) {
-                x->cgroup = own ? xstrdup(cgroup_path(own)) : NULL;
-                return 0;
-        }
-        if (strchr(below, ':'))
-                return err_set(err, ERR_UNSUPPORTED, "--cgroup: one group of all controllers is supported, not %s", below);
-        _cleanup_strv_ char **parts = strv_split(below, "/", false);
-        if (strv_has(parts, ".."))
-                return err_set(err, ERR_INVALID, "--cgroup: %s is outside of the container's", below);
-        x->cgroup = xasprintf("%s/%s", cgroup_path(own), below);
-        return cgroup_open(x->cgroup, &cg, err) < 0 ? err_add(err, "--cgroup") : 0;
+        x->cgroup = own ? xstrdup(cgroup_path(own)) : NULL;
+        return sub_cgroups_parse(x->options->cgroups, &x->sub_cgroups, err);
 }
 
 static int check_status(struct exec *x, struct err *err)
@@ -148,18 +176,24 @@ static int tell(const struct exec *x, const struct runtime_exec_result *r, struc
         const struct verb_options *o = x->options;
         if (r->console_fd >= 0 && o->console_socket && console_send(o->console_socket, r->console_fd, err) < 0)
                 return -1;
+        if (o->pidfd_socket && pidfd_send(o->pidfd_socket, r->pidfd, err) < 0)
+                return -1;
         return o->pid_file ? pid_file_write(o->pid_file, r->pid, err) : 0;
 }
 
 static int run(struct exec *x, const struct program *p, struct runtime_exec_result *ret, struct err *err)
 {
+        const struct state *s = &x->container.state;
         _cleanup_free_ char *cache = seccomp_cache(p);
-        struct runtime_exec request = { .pid = x->container.state.pid,
-                                        .start_time = x->container.state.start_time,
+        _cleanup_free_ char *state = x->spec.seccomp ? runtime_state_json(&x->spec, s->id, s->bundle, s->pid, "running") : NULL;
+        struct runtime_exec request = { .pid = s->pid,
+                                        .start_time = s->start_time,
                                         .process = x->process,
                                         .seccomp = x->spec.seccomp,
                                         .seccomp_cache = x->spec.seccomp ? cache : NULL,
                                         .cgroups_path = x->cgroup,
+                                        .sub_cgroups = x->sub_cgroups,
+                                        .state = state,
                                         .stdio = { 0, 1, 2 },
                                         .preserve_fds = x->preserved.count,
                                         .ignore_paused = x->options->ignore_paused };

@@ -26,6 +26,7 @@ const struct option_row global_rows[] = {
 #define CREATE_ROWS                                                                                                    \
         O('b', "bundle", TEXT, bundle, "folder of config.json (default: the working directory)"),                     \
         O(0, "console-socket", TEXT, console_socket, "unix socket that is sent the master of the terminal"),          \
+        O(0, "pidfd-socket", TEXT, pidfd_socket, "unix socket that is sent a pidfd of init"),                         \
         O(0, "pid-file", TEXT, pid_file, "file to write the process id of init to"),                                  \
         O(0, "no-pivot", FLAG, no_pivot, "move the root instead of pivot_root (on a ramdisk)"),                       \
         O(0, "no-new-keyring", FLAG, no_new_keyring, "keep the caller's session keyring"),                            \
@@ -54,7 +55,8 @@ static const struct option_row exec_rows[] = {
         O(0, "no-new-privs", FLAG, no_new_privs, "set no_new_privs"),
         O('c', "cap", LIST, caps, "add a capability"),
         O(0, "preserve-fds", NUMBER, preserve_fds, "pass N further descriptors on, after those of LISTEN_FDS"),
-        O(0, "cgroup", TEXT, cgroup, "an existing control group below the container's"),
+        O(0, "cgroup", LIST, cgroups, "an existing control group below the container's, [controller,...:]path"),
+        O(0, "pidfd-socket", TEXT, pidfd_socket, "unix socket that is sent a pidfd of the process"),
         O(0, "ignore-paused", FLAG, ignore_paused, "start it in a paused container: it waits there"),
         {},
 };

@@ -24,11 +24,11 @@ struct program {               /* the global options */
 };
 
 struct verb_options {          /* of all verbs; NULL or false: not given */
-        char *bundle, *console_socket, *pid_file;
+        char *bundle, *console_socket, *pidfd_socket, *pid_file;
         bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
         int64_t preserve_fds;
-        char *process, *user, *cwd, *process_label, *apparmor, *cgroup;
-        char **env, **additional_gids, **caps;
+        char *process, *user, *cwd, *process_label, *apparmor;
+        char **cgroups, **env, **additional_gids, **caps;
         bool tty, no_new_privs, ignore_paused;
         bool all, force, quiet, stats, rootless;
         char *format, *interval, *resources;
@@ -98,6 +98,8 @@ VERB(checkpoint);
 int console_check(bool terminal, bool detach, const char *socket, struct err *err);
 /* Sends the master of a terminal to whoever listens on the socket. */
 int console_send(const char *socket, int master, struct err *err);
+/* Sends a process. */
+int pidfd_send(const char *socket, int pidfd, struct err *err);
 
 /* Signals to pass on are held back from here on, so that none comes between the start and the wait. */
 void foreground_begin(void);
@@ -114,6 +116,8 @@ int preserved_descriptors(const struct verb_options *o, struct preserved *ret, s
 void listen_environment(struct oci_process *process, const struct preserved *preserved);
 int pid_file_write(const char *path, pid_t pid, struct err *err);
 int file_text(int dir_fd, const char *path, struct buf *b, struct err *err);
+/* The values of exec --cgroup as runtime_exec's sub_cgroups. */
+int sub_cgroups_parse(char *const *texts, char ***ret, struct err *err);
 /* A number of a signal from "KILL", "SIGKILL" or "9". */
 int signal_parse(const char *text, int *ret, struct err *err);
 /* Makes a path of an option absolute, as verbs change into the bundle; NULL stays. Heap. */

@@ -71,6 +71,9 @@ struct runtime_exec {
         const struct oci_seccomp *seccomp;    /* the container's, or NULL (privileged) */
         const char *seccomp_cache;
         const char *cgroups_path;             /* as in its spec */
+        char *const *sub_cgroups;             /* "controller=path": existing groups below it to run in; "=path" for all controllers
+                                                 (v2 has only this form); NULL: its own, or init's where that takes none */
+        const char *state;                    /* of the container, for who listens to its seccomp filter (runtime_state_json); or NULL */
         int stdio[3];
         int preserve_fds;
         bool ignore_paused;                   /* start it in a frozen group all the same: this waits until that is thawed */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "runtime/cgroup-internal.h"
@@ -83,18 +84,36 @@ static int find_target(struct exec *x, struct err *err)
                        : 0;
 }
 
+/* The group below the container's; nothing leads out of that. */
+static char *sub_path(const char *base, const char *below, struct err *err)
+{
+        _cleanup_strv_ char **parts = strv_split(below, "/", false);
+        _cleanup_free_ char *joined = strv_has(parts, "..") ? NULL : xasprintf("%s/%s", base, below);
+        if (joined)
+                return path_clean(joined);
+        err_set(err, ERR_INVALID, "%s is not a sub cgroup path", below);
+        return NULL;
+}
+
 static int find_cgroup(struct exec *x, struct err *err)
 {
+        bool asked = x->request->sub_cgroups;
         if (str_empty(x->request->cgroups_path))
-                return 0;
-        if (cgroup_open(x->request->cgroups_path, &x->cgroup, err) < 0) {
-                if (err->kind != ERR_NOT_FOUND && err->kind != ERR_UNSUPPORTED)
+                return asked ? err_set(err, ERR_UNSUPPORTED, "the container has no control group") : 0;
+        _cleanup_free_ char *path = cgroup_path_clean(x->request->cgroups_path, err);
+        if (!path)
+                return -1;
+        const char *all = asked ? str_after(x->request->sub_cgroups[0], "=") : NULL;
+        x->cgroup_path = all ? sub_path(path, all, err) : TAKE_PTR(path);
+        if (!x->cgroup_path)
+                return -1;
+        if (cgroup_open(x->cgroup_path, &x->cgroup, err) < 0) {
+                if (asked || (err->kind != ERR_NOT_FOUND && err->kind != ERR_UNSUPPORTED))
                         return -1;
                 err_clear(err); /* rootless without groups of its own */
                 return 0;
         }
-        x->cgroup_path = cgroup_path_clean(x->request->cgroups_path, err);
-        x->join_self = x->cgroup_path && cgroup_layout()->count > 0 && geteuid() == 0;
+        x->join_self = !asked && cgroup_layout()->count > 0 && geteuid() == 0;
         return !x->request->ignore_paused && cgroup_frozen(x->cgroup) ? err_set(err, ERR_CONFLICT, "the container is paused, unpause it before exec")
                                         : 0;
 }
@@ -276,15 +295,35 @@ static int join_group_of_init(struct exec *x, struct err *err)
         return err_set(err, ERR_NOT_FOUND, "the container's init has no group");
 }
 
+/* Groups of single controllers, which only v1 has. */
+static int join_parts(struct exec *x, struct err *err)
+{
+        STRV_FOREACH (entry, x->request->sub_cgroups) {
+                const char *equals = strrchr(*entry, '=');
+                if (!equals || equals == *entry)
+                        continue;
+                _cleanup_free_ char *controller = xstrndup(*entry, (size_t)(equals - *entry));
+                const char *name = str_after(controller, "name="), *top = cgroup_top_of(name ? name : controller);
+                if (!top)
+                        return err_set(err, ERR_INVALID, "unknown controller %s in SubCgroupPaths", controller);
+                _cleanup_free_ char *path = sub_path(cgroup_path(x->cgroup), equals + 1, err);
+                if (!path || cgroup_writef(top, path, "cgroup.procs", err, "%d", (int)x->pid) < 0)
+                        return -1;
+        }
+        return 0;
+}
+
 static int join_cgroup(struct exec *x, bool cloned_into, struct err *err)
 {
         if (x->cgroup && !cloned_into && !x->join_self && cgroup_join(x->cgroup, x->pid, err) < 0) {
-                if (err->sys != EBUSY && err->sys != EOPNOTSUPP)
+                if ((err->sys != EBUSY && err->sys != EOPNOTSUPP) || x->request->sub_cgroups)
                         return err_add(err, "cgroup");
                 err_clear(err);
                 if (join_group_of_init(x, err) < 0)
                         return err_add(err, "cgroup");
         }
+        if (x->cgroup && join_parts(x, err) < 0)
+                return err_add(err, "cgroup");
         return sync_send(x->sync_fd, SYNC_CGROUP, err);
 }
 
@@ -303,7 +342,7 @@ static int take_message(struct exec *x, struct err *err)
                 x->console_fd = TAKE_FD(fd);
                 return 0;
         case SYNC_LISTENER:
-                return seccomp_hand_over(x->request->seccomp, fd, x->pid, NULL, err);
+                return seccomp_hand_over(x->request->seccomp, fd, x->pid, x->request->state, err);
         case SYNC_STAGE:
                 return stage_error(&p.message, err);
         case SYNC_ERROR:

@@ -179,6 +179,80 @@ is() { [ "$(status)" = "$1" ]; }
   [ "$(oci ps "$ID" | grep -c sleep)" = 2 ]
 }
 
+@test "exec --cgroup: a group below the container's, of all controllers or of some" {
+  [ -d /sys/fs/cgroup/pids ] || skip "cgroup v1"
+  args sleep 100
+  create
+  oci start "$ID"
+  while read -r path; do mkdir -p "$path/sub/deep"; done < <(jq -r '.cgroup_paths[]' "$ROOT/$ID/state.json")
+  groups() { oci exec "$@" cat /proc/self/cgroup; }
+  where() { grep -E "^[0-9]+:([^:]*,)?$1[,:]" | cut -d: -f3; }
+  config '.linux.namespaces |= map(select(.type != "cgroup"))'
+  run groups --cgroup sub/deep "$ID"
+  [ "$status" = 0 ]
+  [[ $(where pids <<<"$output") == */sub/deep && $(where memory <<<"$output") == */sub/deep ]]
+  run groups --cgroup pids,memory:sub --cgroup devices:/sub/deep/ "$ID"
+  [ "$status" = 0 ]
+  [[ $(where pids <<<"$output") == */sub && $(where memory <<<"$output") == */sub && $(where devices <<<"$output") == */sub/deep ]]
+  [[ $(where cpu <<<"$output") != */sub ]]
+  for bad in "a:b:c" ":sub" "pids,:sub" "nosuch:sub" "../.." "pids:../.." "nosuch" "pids:nosuch"; do
+    run groups --cgroup "$bad" "$ID"
+    [ "$status" = 255 ]
+  done
+  run groups --cgroup sub --cgroup pids:sub "$ID"
+  [[ $status = 255 && $output == *"missing <controller>: prefix"* ]]
+  run groups --cgroup pids:sub --cgroup pids:sub/deep "$ID"
+  [[ $status = 255 && $output == *"controller pids specified multiple times"* ]]
+}
+
+@test "a pidfd goes to --pidfd-socket" {
+  receive() {
+    python3 - "$1" >"$2" 3>&- <<'PY' &
+import array, re, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1)
+c = s.accept()[0]
+_, anc, _, _ = c.recvmsg(100, socket.CMSG_SPACE(4))
+print(re.search(r"^Pid:\s+(\d+)", open("/proc/self/fdinfo/%d" % array.array('i', anc[0][2])[0]).read(), re.M)[1])
+PY
+    until_true test -S "$1"
+  }
+  args sleep 100
+  receive "$BUNDLE/socket" "$BUNDLE/init"
+  create --pidfd-socket "$BUNDLE/socket"
+  wait $!
+  [ "$(cat "$BUNDLE/init")" = "$(oci state "$ID" | jq .pid)" ]
+  oci start "$ID"
+  receive "$BUNDLE/socket2" "$BUNDLE/second"
+  oci exec -d --pid-file "$BUNDLE/pid" --pidfd-socket "$BUNDLE/socket2" "$ID" sleep 50 </dev/null >/dev/null 2>&1 3>&-
+  wait $!
+  [ "$(cat "$BUNDLE/second")" = "$(cat "$BUNDLE/pid")" ]
+}
+
+@test "who listens to seccomp is told of the process that exec starts, and of its container" {
+  args sleep 100
+  config '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "'"$BUNDLE"'/agent", "listenerMetadata": "m",
+    "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}'
+  python3 - "$BUNDLE/agent" >"$BUNDLE/told" 3>&- <<'PY' &
+import array, os, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(2)
+for i in range(2):
+    c = s.accept()[0]
+    text, anc, _, _ = c.recvmsg(65536, socket.CMSG_SPACE(4))
+    print(text.decode(), flush=True)
+    for fd in array.array('i', anc[0][2]): os.close(fd)
+PY
+  agent=$!
+  until_true test -S "$BUNDLE/agent"
+  create
+  oci start "$ID"
+  oci exec -d --pid-file "$BUNDLE/pid" "$ID" sleep 50 </dev/null >/dev/null 2>&1 3>&-
+  wait $agent
+  init=$(oci state "$ID" | jq .pid)
+  sed -n 1p "$BUNDLE/told" | jq -e --argjson pid "$init" '.pid == $pid and .metadata == "m" and .state.status == "creating"'
+  sed -n 2p "$BUNDLE/told" | jq -e --argjson pid "$(cat "$BUNDLE/pid")" --argjson init "$init" --arg id "$ID" --arg bundle "$BUNDLE" \
+    '.pid == $pid and .fds == ["seccompFd"] and .state.status == "running" and .state.pid == $init and .state.id == $id and .state.bundle == $bundle'
+}
+
 @test "pause, resume and exec in between" {
   args sh -c 'while :; do echo x; sleep 0.02; done'
   create
