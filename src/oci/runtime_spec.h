@@ -152,6 +152,7 @@ int oci_spec_parse(const char *text, size_t len, struct oci_spec *ret, struct er
 int oci_process_parse(const char *text, size_t len, struct oci_process *ret, struct err *err);   /* process.json of exec */
 int oci_resources_parse(const char *text, size_t len, struct oci_resources *ret, struct err *err);  /* of update */
 char *oci_spec_format(const struct oci_spec *spec);  /* config.json for other runtimes; heap */
+char *oci_process_format(const struct oci_process *p);         /* process.json for their exec; heap */
 void oci_process_done(struct oci_process *p);
 void oci_resources_done(struct oci_resources *r);
 
