@@ -72,7 +72,7 @@ int foreign_open(struct engine *e, const struct container *c, struct foreign *re
 
 /* --- what it says when it fails --- */
 
-/* docker's rules, which look for the words of runc and of the system. */
+/* docker's rules, which look for the words of runc and of the system; and crun's of a folder. */
 static enum err_kind kind_of(const char *text)
 {
         static const struct { const char *words; enum err_kind kind; } table[] = {
@@ -82,6 +82,7 @@ static enum err_kind kind_of(const char *text)
                 { "is a directory", ERR_CANNOT_RUN },                { "Is a directory", ERR_CANNOT_RUN },
                 { "not a directory", ERR_CANNOT_RUN },               { "Not a directory", ERR_CANNOT_RUN },
                 { "exec format error", ERR_CANNOT_RUN },             { "Exec format error", ERR_CANNOT_RUN },
+                { "open executable: ", ERR_CANNOT_RUN },
         };
         for (size_t i = 0; i < ELEMENTS(table); i++)
                 if (strstr(text, table[i].words))

@@ -3,7 +3,7 @@
 bats_require_minimum_version 1.5.0
 load helper
 
-teardown() { [ -z "$(tare ps -aq)" ] || tare rm -f $(tare ps -aq) >/dev/null; }
+teardown() { tare ps -aq | xargs -r "$(command -v tare)" rm -f >/dev/null; }
 setup_file() {
   tare_setup_file
   chmod 711 "$STATE" # another runtime walks to the root as the root of the user namespace
@@ -150,8 +150,9 @@ crash() {
   box --restart no busybox sleep 100
   id=$(tare ps -q --no-trunc)
   pid=$(tare inspect -f '{{.State.Pid}}' box)
+  until_true test -s "$TARE_RUN/containers/$id/monitor.pid" || return 1
   kill -9 "$(cut -d' ' -f1 "$TARE_RUN/containers/$id/monitor.pid")"
-  [[ "$(tare ps -a --format '{{.Status}}')" == "Exited (137)"* ]] || return 1
+  until_true sh -c 'tare ps -a --format "{{.Status}}" | grep -q "^Exited (137)"' || return 1
   ! grep -qs '^State:.[^Z]' "/proc/$pid/status" || return 1
   [ ! -e "$TARE_RUN/containers/$id" ] || return 1
   [ -z "$(find /sys/fs/cgroup -maxdepth 3 -type d -name "$id")" ] || return 1
@@ -191,5 +192,5 @@ SH
   [ "$status" -eq 125 ] && [[ "$output" == *"OCI runtime create failed: exit status 1"* ]]
   [ "$(tare run --rm --network none --runtime tare busybox echo ours)" = ours ]
   [ -z "$(tare ps -aq)" ]
-  [ "$(tare info -f '{{.DefaultRuntime}}')" = tare ]
+  [ "$(tare info -f '{{.DefaultRuntime}} {{.Runtimes.runc.path}}')" = "tare $(command -v runc)" ]
 }
