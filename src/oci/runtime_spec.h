@@ -165,5 +165,6 @@ void oci_spec_add_rlimit(struct oci_process *p, const char *type, uint64_t soft,
 void oci_spec_add_device_rule(struct oci_resources *r, bool allow, char type, int64_t major, int64_t minor, const char *access);
 struct oci_device *oci_spec_add_device(struct oci_spec *spec, const char *path, char type, int64_t major, int64_t minor, uint32_t mode);
 const char *oci_namespace_name(enum oci_namespace_kind kind);      /* "pid", "network", ... */
+const char *oci_hook_name(enum oci_hook_kind kind);                /* "createRuntime", ... */
 
 #endif
