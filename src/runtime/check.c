@@ -5,8 +5,9 @@
 static int check_namespaces(const struct oci_spec *s, struct err *err)
 {
         const struct oci_namespace *ns = s->namespaces;
-        if (!ns[OCI_NS_MOUNT].wanted)
-                return err_set(err, ERR_INVALID, "linux.namespaces: a container needs a mount namespace");
+        /* Who is privileged in a user namespace only may not return to a mount namespace outside of it. */
+        if (!ns[OCI_NS_MOUNT].wanted && ns[OCI_NS_USER].wanted && !ns[OCI_NS_USER].path)
+                return err_set(err, ERR_INVALID, "linux.namespaces: a user namespace needs a mount namespace too");
         if (!ns[OCI_NS_UTS].wanted && (!str_empty(s->hostname) || !str_empty(s->domainname)))
                 return err_set(err, ERR_INVALID, "%s: needs a uts namespace",
                                str_empty(s->hostname) ? "domainname" : "hostname");

@@ -215,7 +215,7 @@ static void choose_flags(struct create *c)
                         c->clone_flags |= namespace_flag((enum oci_namespace_kind)i);
         }
         c->in.user_new = ns[OCI_NS_USER].wanted && !ns[OCI_NS_USER].path;
-        c->in.in_userns = ns[OCI_NS_USER].wanted;
+        c->in.in_userns = c->in.user_new || c->in.ns_fds[OCI_NS_USER] >= 0;
         c->in.guarded =
                 c->in.ns_fds[OCI_NS_USER] >= 0 || c->in.ns_fds[OCI_NS_PID] >= 0 || c->in.ns_fds[OCI_NS_MOUNT] >= 0;
         STRV_FOREACH (entry, c->spec->sysctl)

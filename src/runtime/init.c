@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "runtime/init-internal.h"
 #include "runtime/kernel-internal.h"
+#include "runtime/namespace-internal.h"
 
 /* ---- namespaces ---- */
 
@@ -29,13 +30,27 @@ static int become_root(const struct init *in, struct err *err)
         return 0;
 }
 
+/* In a mount namespace that others use the root is built in a copy of it, which nobody else sees, and taken along into it at
+ * the end (root_enter). Were it built there, the mounts would lie on theirs, and pivot_root would move them too. */
+static int copy_mounts(struct init *in, struct err *err)
+{
+        int fd = in->ns_fds[OCI_NS_MOUNT];
+        bool own = namespace_is_own(fd, "mnt");
+        if (!own && setns(fd, CLONE_NEWNS) < 0)
+                return err_sys(err, "join the mount namespace");
+        if (unshare(CLONE_NEWNS) < 0)
+                return err_sys(err, "copy the mount namespace");
+        /* Joining led to the root of that namespace: names of the bundle are to be looked up there. */
+        if (!own && in->request->bundle && chdir(in->request->bundle) < 0)
+                return err_sys(err, "chdir %s in the mount namespace that is joined", in->request->bundle);
+        return 0;
+}
+
 static int join_namespaces(struct init *in, struct err *err)
 {
-        static const enum oci_namespace_kind order[] = { OCI_NS_TIME, OCI_NS_MOUNT };
-        for (size_t i = 0; i < ELEMENTS(order); i++)
-                if (in->ns_fds[order[i]] >= 0 && setns(in->ns_fds[order[i]], 0) < 0)
-                        return err_sys(err, "join the %s namespace", oci_namespace_name(order[i]));
-        return 0;
+        if (in->ns_fds[OCI_NS_TIME] >= 0 && setns(in->ns_fds[OCI_NS_TIME], CLONE_NEWTIME) < 0)
+                return err_sys(err, "join the time namespace");
+        return in->ns_fds[OCI_NS_MOUNT] >= 0 ? copy_mounts(in, err) : 0;
 }
 
 /* Offsets can be set only before anybody is in the namespace: it is made for our children, given its offsets, and only

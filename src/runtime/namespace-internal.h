@@ -6,8 +6,10 @@
 #include "runtime/init-internal.h"
 
 uint64_t namespace_flag(enum oci_namespace_kind kind);
-/* Opens the namespaces that are joined by path. */
+/* Opens the namespaces that are joined by path, and our own mount namespace when the container gets none of its own. */
 int namespaces_open(const struct oci_spec *spec, int ret_fds[OCI_NS_KINDS], struct err *err);
+/* Whether it is the one that we are in ourselves; name as below /proc/self/ns. */
+bool namespace_is_own(int fd, const char *name);
 void namespaces_close(int fds[OCI_NS_KINDS]);
 
 struct namespaces_clone {

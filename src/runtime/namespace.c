@@ -6,6 +6,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include "base/fd.h"
 #include "base/str.h"
@@ -44,16 +45,28 @@ static int open_typed(enum oci_namespace_kind kind, const char *path, struct err
         return TAKE_FD(fd);
 }
 
+bool namespace_is_own(int fd, const char *name)
+{
+        char path[64];
+        struct stat theirs, ours;
+        snprintf(path, sizeof(path), "/proc/thread-self/ns/%s", name);
+        return fstat(fd, &theirs) == 0 && stat(path, &ours) == 0 && theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
+}
+
 int namespaces_open(const struct oci_spec *spec, int ret_fds[OCI_NS_KINDS], struct err *err)
 {
         for (int i = 0; i < OCI_NS_KINDS; i++) {
                 const struct oci_namespace *ns = &spec->namespaces[i];
-                if (!ns->wanted || !ns->path)
+                const char *path = ns->wanted ? ns->path : i == OCI_NS_MOUNT ? "/proc/thread-self/ns/mnt" : NULL;
+                if (!path)
                         continue;
-                ret_fds[i] = open_typed((enum oci_namespace_kind)i, ns->path, err);
+                ret_fds[i] = open_typed((enum oci_namespace_kind)i, path, err);
                 if (ret_fds[i] < 0)
                         return -1;
         }
+        /* Nobody can join the user namespace that he is in: it is inherited then, as if it were not named. */
+        if (ret_fds[OCI_NS_USER] >= 0 && namespace_is_own(ret_fds[OCI_NS_USER], "user"))
+                mem_closep(&ret_fds[OCI_NS_USER]);
         return 0;
 }
 

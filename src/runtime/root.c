@@ -141,6 +141,18 @@ static int remount(struct init *in, const struct oci_mount *m, const struct moun
         return w->propagation ? mount_set_propagation(place, w->propagation, w->propagation_all, err) : 0;
 }
 
+/* The kernel lists mounts in the order they were made. What was opened beforehand is copied in its turn, so that the
+ * container sees its mounts in the order of the spec; kernels that list by place do not copy what is detached (before 6.15). */
+static int in_turn(int early_fd)
+{
+        struct err unused = ERR_INIT;
+        int copy = early_fd < 0 ? -1 : mount_clone(early_fd, "", true, &unused);
+        if (copy < 0)
+                return early_fd;
+        close(early_fd);
+        return copy;
+}
+
 static int add_mount(struct init *in, size_t index, struct err *err)
 {
         const struct oci_mount *m = &in->spec->mounts[index];
@@ -149,7 +161,7 @@ static int add_mount(struct init *in, size_t index, struct err *err)
         add_label(in, m, &w);
         if (w.remount)
                 return remount(in, m, &w, err);
-        _cleanup_close_ int fd = TAKE_FD(in->mount_fds[index]);
+        _cleanup_close_ int fd = in_turn(TAKE_FD(in->mount_fds[index]));
         if (fd < 0)
                 fd = mount_make(m, &w, base_fd(in), in->userns_fd, err);
         _cleanup_close_ int place = fd < 0 ? -1 : place_of(in, m, mount_is_directory(fd), err);
@@ -218,9 +230,8 @@ static int make_working_directory(struct init *in, struct err *err)
 
 int root_build(struct init *in, struct err *err)
 {
-        bool own_mounts = in->spec->namespaces[OCI_NS_MOUNT].path == NULL;
         umask(0);
-        if (open_propagating(in, err) < 0 || (own_mounts && cut_off(in, err) < 0) || attach_root(in, err) < 0)
+        if (open_propagating(in, err) < 0 || cut_off(in, err) < 0 || attach_root(in, err) < 0)
                 return -1;
         if (add_mounts(in, false, err) < 0 || root_add_devices(in, err) < 0)
                 return -1;
@@ -252,10 +263,24 @@ static int set_root_propagation(const struct init *in, struct err *err)
         return str_empty(wanted) ? 0 : err_set(err, ERR_INVALID, "linux.rootfsPropagation: \"%s\"", wanted);
 }
 
+/* Into a mount namespace that is not ours alone: the root with all its mounts goes along detached. It is in nobody's table of
+ * mounts, and is gone with the last process that has it as its root. */
+static int enter_shared(struct init *in, struct err *err)
+{
+        _cleanup_close_ int root = mount_clone(in->root_fd, "", true, err);
+        if (root < 0)
+                return err_add(err, "root");
+        if (setns(in->ns_fds[OCI_NS_MOUNT], CLONE_NEWNS) < 0)
+                return err_sys(err, "enter the mount namespace");
+        return fchdir(root) < 0 || kernel_change_root(".") < 0 || chdir("/") < 0 ? err_sys(err, "enter the root") : 0;
+}
+
 int root_enter(struct init *in, struct err *err)
 {
         if (in->spec->root_readonly && mount_set(in->root_fd, MOUNT_ATTR_RDONLY, 0, false, err) < 0)
                 return err_add(err, "read-only root");
+        if (in->ns_fds[OCI_NS_MOUNT] >= 0)
+                return enter_shared(in, err);
         if (fchdir(in->root_fd) < 0)
                 return err_sys(err, "enter the root");
         if (in->request->no_pivot) {
