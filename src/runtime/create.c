@@ -113,8 +113,8 @@ static int open_sockets(struct create *c, struct err *err)
         c->in.runtime_sync_fd = c->sync_fd;
         if (c->in.sync_fd < 0)
                 return -1;
-        c->in.label_file = label_file(&c->spec->process, &c->label);
-        if (c->in.label_file && (c->in.label_fd = above_preserved(c, b, err)) < 0)
+        c->in.label_folder = label_folder(&c->spec->process, &c->label);
+        if (c->in.label_folder && (c->in.label_fd = above_preserved(c, b, err)) < 0)
                 return -1;
         return 0;
 }

@@ -21,7 +21,7 @@ struct exec {
         int target_fd; /* pidfd of the container's init */
         int root_fd; /* its root directory */
         int sync_fd, their_sync_fd, stage_fd, label_fd;
-        const char *label_file;
+        const char *label_folder;
         char *label;
         struct seccomp_filter filter;
         struct cgroup *cgroup;
@@ -126,10 +126,10 @@ static int open_sockets(struct exec *x, struct err *err)
         _cleanup_close_ int a = sv[0], b = sv[1];
         x->sync_fd = fcntl(a, F_DUPFD_CLOEXEC, least);
         x->their_sync_fd = fcntl(b, F_DUPFD_CLOEXEC, least);
-        x->label_file = label_file(x->request->process, &x->label);
-        if (x->label_file)
+        x->label_folder = label_folder(x->request->process, &x->label);
+        if (x->label_folder)
                 x->label_fd = fcntl(b, F_DUPFD_CLOEXEC, least);
-        return x->sync_fd < 0 || x->their_sync_fd < 0 || (x->label_file && x->label_fd < 0) ? err_sys(err, "socket")
+        return x->sync_fd < 0 || x->their_sync_fd < 0 || (x->label_folder && x->label_fd < 0) ? err_sys(err, "socket")
                                                                                             : 0;
 }
 
@@ -163,7 +163,7 @@ static int enter(struct exec *x, struct err *err)
         (void)setsid();
         /* Not the caller's keys; and the label's file while /proc is still the host's. */
         (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
-        if (label_open(x->label_file, x->label_fd, err) < 0)
+        if (label_open(x->label_folder, x->label_fd, err) < 0)
                 return -1;
         if (setns(x->target_fd, x->namespaces) < 0)
                 return err_sys(err, "join the container's namespaces");

@@ -36,7 +36,7 @@ struct init {
         int empty_fd;                  /* a detached read-only tmpfs to cover directories with; -1 */
         int console_fd;                /* slave of the terminal, -1 */
         int ptmx_fd;                   /* master */
-        const char *label_file;        /* label_file() */
+        const char *label_folder;      /* label_folder() */
         int label_fd;                  /* a number kept free for it, -1 */
 };
 
@@ -102,12 +102,12 @@ struct stage_request {
 int stage_make(const struct stage_request *request, struct err *err);
 /* Error of a stage message: the words of the command's failure. */
 int stage_error(const struct sync_message *m, struct err *err);
-/* The file a security label is written to and its text (heap); NULL when none is wanted or this kernel has no such module. */
-const char *label_file(const struct oci_process *p, char **ret_text);
+/* The folder of the file that a security label is written to, and its text (heap); NULL when none is wanted or this kernel has no such module. */
+const char *label_folder(const struct oci_process *p, char **ret_text);
 /* ERR_UNSUPPORTED for a label that no security module of this kernel would take. */
 int label_check(const struct oci_process *p, struct err *err);
-/* Opens it, for the calling process, under the given number; no file: nothing. */
-int label_open(const char *file, int number, struct err *err);
+/* Opens it, for the calling process, under the given number; no folder: nothing. */
+int label_open(const char *folder, int number, struct err *err);
 
 /* ---- the request ---- */
 /* Contradictions and what this kernel lacks, before anything is made. */

@@ -140,7 +140,7 @@ static int prepare(struct init *in, struct err *err)
 {
         uint64_t now = in->unshare_flags & ~(uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME);
         (void)setsid();
-        if (become_root(in, err) < 0 || label_open(in->label_file, in->label_fd, err) < 0 ||
+        if (become_root(in, err) < 0 || label_open(in->label_folder, in->label_fd, err) < 0 ||
             join_namespaces(in, err) < 0)
                 return -1;
         if (now && unshare((int)now) < 0)

@@ -7,11 +7,12 @@
 #include "runtime/kernel-internal.h"
 
 /* Opened below the host's /proc, before any of the container's mounts can stand in the way, and checked to be procfs: a
- * label written into some other file would not be applied. */
-static int open_attribute(const char *path, struct err *err)
+ * label written into some other file would not be applied. The folder, because the kernel lets nobody write to the file who has
+ * executed a program since he opened it: the stage opens it. */
+static int open_attributes(const char *path, struct err *err)
 {
         struct statfs fs;
-        int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (fd >= 0 && (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)) {
                 mem_closep(&fd);
                 return err_set(err, ERR_SYSTEM, "%s is not of procfs", path);
@@ -19,15 +20,15 @@ static int open_attribute(const char *path, struct err *err)
         return fd < 0 ? err_sys(err, "open %s", path) : fd;
 }
 
-#define APPARMOR_FILE "/proc/self/attr/apparmor/exec"
-#define PLAIN_FILE "/proc/self/attr/exec"
+#define APPARMOR_FOLDER "/proc/self/attr/apparmor"
+#define PLAIN_FOLDER "/proc/self/attr"
 
 static bool has_selinux(void) { return access("/sys/fs/selinux/enforce", F_OK) == 0; }
 
 /* The directory of its profiles is in securityfs, which need not be mounted where the module's own switch is there. */
 static bool has_apparmor(void)
 {
-        return access("/sys/kernel/security/apparmor", F_OK) == 0 || access(APPARMOR_FILE, F_OK) == 0;
+        return access("/sys/kernel/security/apparmor", F_OK) == 0 || access(APPARMOR_FOLDER, F_OK) == 0;
 }
 
 int label_check(const struct oci_process *p, struct err *err)
@@ -40,24 +41,24 @@ int label_check(const struct oci_process *p, struct err *err)
         return 0;
 }
 
-const char *label_file(const struct oci_process *p, char **ret_text)
+const char *label_folder(const struct oci_process *p, char **ret_text)
 {
         if (!str_empty(p->selinux_label) && has_selinux()) {
                 *ret_text = xstrdup(p->selinux_label);
-                return PLAIN_FILE;
+                return PLAIN_FOLDER;
         }
         if (!str_empty(p->apparmor_profile) && has_apparmor()) {
                 *ret_text = xasprintf("exec %s", p->apparmor_profile);
-                return access(APPARMOR_FILE, F_OK) == 0 ? APPARMOR_FILE : PLAIN_FILE;
+                return access(APPARMOR_FOLDER, F_OK) == 0 ? APPARMOR_FOLDER : PLAIN_FOLDER;
         }
         return NULL;
 }
 
-int label_open(const char *file, int number, struct err *err)
+int label_open(const char *folder, int number, struct err *err)
 {
-        if (!file)
+        if (!folder)
                 return 0;
-        _cleanup_close_ int fd = open_attribute(file, err);
+        _cleanup_close_ int fd = open_attributes(folder, err);
         if (fd < 0)
                 return -1;
         return dup3(fd, number, O_CLOEXEC) < 0 ? err_sys(err, "security label") : 0;

@@ -253,6 +253,19 @@ PY
     '.pid == $pid and .fds == ["seccompFd"] and .state.status == "running" and .state.pid == $init and .state.id == $id and .state.bundle == $bundle'
 }
 
+@test "an AppArmor profile confines the process, and what exec starts" {
+  [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] || skip "AppArmor"
+  printf 'profile tare-bats flags=(attach_disconnected, mediate_deleted) {\n file,\n capability,\n signal,\n deny /forbidden w,\n}\n' | apparmor_parser -r
+  args sh -c 'cat /proc/self/attr/current; while :; do sleep 1; done'
+  config '.process.apparmorProfile = "tare-bats" | .root.readonly = false'
+  create
+  oci start "$ID"
+  until_true grep -qx 'tare-bats (enforce)' "$BUNDLE/out"
+  [ "$(oci exec -u 5:5 "$ID" cat /proc/self/attr/current)" = "tare-bats (enforce)" ]
+  run oci exec "$ID" sh -c ': >/forbidden'
+  [[ $status != 0 && $output == *"ermission denied"* ]]
+}
+
 @test "pause, resume and exec in between" {
   args sh -c 'while :; do echo x; sleep 0.02; done'
   create

@@ -310,6 +310,15 @@ static long close_on_exec(int fd)
         return fd >= 0 ? CALL(__NR_fcntl, fd, F_SETFD, FD_CLOEXEC, 0) : 0;
 }
 
+static void set_label(void)
+{
+        long fd = CALL(__NR_openat, plan.label_fd, "exec", O_WRONLY | O_CLOEXEC, 0);
+        long r = fd < 0 ? fd : CALL(__NR_write, fd, text(plan.label), length(text(plan.label)), 0);
+        if (r < 0)
+                fail(STAGE_LABEL, r);
+        CALL(__NR_close, fd, 0, 0, 0);
+}
+
 void stage_main(long *stack)
 {
         char **argv = (char **)(stack + 1), **envp = argv + stack[0] + 1;
@@ -337,11 +346,8 @@ void stage_main(long *stack)
                 say_ready();
                 wait_start();
         }
-        if (plan.label_fd >= 0) {
-                long r = CALL(__NR_write, plan.label_fd, text(plan.label), length(text(plan.label)), 0);
-                if (r < 0)
-                        fail(STAGE_LABEL, r);
-        }
+        if (plan.label_fd >= 0)
+                set_label();
         if (!plan.notify)
                 filter_and_caps();
         run(argv, envp);

@@ -22,7 +22,7 @@ struct stage_plan {
         char magic[16];
         int32_t sync_fd;               /* SOCK_SEQPACKET to the runtime */
         int32_t listen_fd;             /* where the start comes from, when not from sync_fd; -1 */
-        int32_t label_fd;              /* open /proc/self/attr file, -1 */
+        int32_t label_fd;              /* the folder of /proc/self/attr/.../exec, -1 */
         uint32_t uid, gid, group_count;
         uint64_t bounding, permitted, effective, inheritable, ambient;
         uint32_t umask;
