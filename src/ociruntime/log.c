@@ -6,6 +6,8 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/str.h"
+#include "base/utf8.h"
 #include "ociruntime/program-internal.h"
 
 static struct {
@@ -22,7 +24,7 @@ bool log_is_stderr(void)
 static char *line_text(const char *level, const char *message, const char *when)
 {
         _cleanup_json_ json_t *quoted = json_string(message);
-        char *text = json_dumps(quoted ? quoted : json_null(), JSON_ENCODE_ANY);
+        char *text = json_dumps(quoted, JSON_ENCODE_ANY);
         char *line = xasprintf("time=\"%s\" level=%s msg=%s\n", when, level, text ? text : "\"\"");
         free(text);
         return line;
@@ -45,7 +47,11 @@ static void log_line(const char *level, const char *message)
         struct tm tm;
         gmtime_r(&now, &tm);
         strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-        _cleanup_free_ char *line = log_state.json ? line_json(level, message, when) : line_text(level, message, when);
+        /* Names in it may hold any bytes, and readers of either format know UTF-8 only. */
+        _cleanup_free_ char *clean = xstrdup(message);
+        if (!str_is_utf8(clean, strlen(clean)))
+                utf8_clean(clean, strlen(clean));
+        _cleanup_free_ char *line = log_state.json ? line_json(level, clean, when) : line_text(level, clean, when);
         (void)fd_write_full(log_state.fd, line, strlen(line)); /* whom could we tell */
 }
 
