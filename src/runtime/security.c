@@ -93,7 +93,7 @@ static const struct {
         { 'c', 5, 0, "rwm" }, /* tty */
         { 'c', 5, 2, "rwm" }, /* ptmx */
         { 'c', 136, -1, "rwm" }, /* pts */
-#define IMPLIED 9 /* of these: what every container has in its /dev, whatever its rules say */
+#define IMPLIED 10 /* of these: what every container has in its /dev, whatever its rules say */
         { 'c', 5, 1, "rwm" }, /* console */
         { 'c', 10, 200, "rwm" }, /* net/tun, which VPN images make themselves */
 };
