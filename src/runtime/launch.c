@@ -187,14 +187,35 @@ static int place_stdio(const int stdio[3], struct err *err)
         return 0;
 }
 
+static bool is_null_device(const struct stat *st)
+{
+        return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
+/* The host's null device is a file that is not in the container: a checkpoint could not say where to find it again. */
+static void take_own_null(int fd)
+{
+        struct stat st;
+        int flags = fcntl(fd, F_GETFL);
+        _cleanup_close_ int seen = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (flags < 0 || seen < 0 || fstat(seen, &st) < 0 || !is_null_device(&st))
+                return;
+        _cleanup_close_ int own = open("/dev/null", (flags & O_ACCMODE) | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+        if (own >= 0 && fstat(own, &st) == 0 && is_null_device(&st) && fcntl(own, F_SETFL, 0) == 0)
+                (void)dup2(own, fd);
+}
+
 /* A user who is not root must be able to open /dev/stdout again. The null device is everybody's and stays root's. */
 static void own_stdio(uid_t uid)
 {
         struct stat st;
         for (int i = 0; i < 3; i++) {
-                if (fstat(i, &st) < 0 || st.st_uid == uid || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)))
+                if (fstat(i, &st) < 0)
                         continue;
-                (void)!fchown(i, uid, (gid_t)-1); /* a read-only file system or a foreign owner: then it cannot be */
+                if (is_null_device(&st))
+                        take_own_null(i);
+                else if (st.st_uid != uid)
+                        (void)!fchown(i, uid, (gid_t)-1); /* a read-only file system or a foreign owner: then it cannot be */
         }
 }
 
