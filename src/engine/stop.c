@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "engine/engine-internal.h"
-#include "engine/foreign-internal.h"
 #include "runtime/cgroup.h"
 
 static int load(struct engine *e, const char *name, struct container *c, struct err *err)
@@ -18,30 +17,22 @@ static int load(struct engine *e, const char *name, struct container *c, struct 
         return container_load(e, name, c, err);
 }
 
-static int freeze(struct engine *e, const struct container *c, bool frozen, struct err *err)
+static int thaw(const struct container *c, struct err *err)
 {
         _cleanup_free_ char *path = container_cgroup_path(c);
         _cleanup_(cgroup_freep) struct cgroup *group = NULL;
-        if (runtime_is_foreign(c->config.runtime))
-                return foreign_pause(e, c, frozen, err);
-        return cgroup_open(path, &group, err) < 0 ? -1 : cgroup_freeze(group, frozen, err);
+        return cgroup_open(path, &group, err) < 0 ? -1 : cgroup_freeze(group, false, err);
 }
 
-static int thaw(struct engine *e, const struct container *c, struct err *err) { return freeze(e, c, false, err); }
-
 /* A v1-frozen task takes SIGKILL only once it is thawed. */
-static int init_signal(struct engine *e, struct container *c, int signo, struct err *err)
+static int init_signal(struct container *c, int signo, struct err *err)
 {
         _cleanup_close_ int pidfd = proc_open(c->status.pid, c->status.start_ticks, err);
         if (pidfd < 0)
                 return err->kind == ERR_NOT_FOUND ? 0 : -1;
-        if (runtime_is_foreign(c->config.runtime)) {
-                if (foreign_kill(e, c, signo, err) < 0)
-                        return -1;
-        } else if (proc_signal(pidfd, signo, err) < 0) {
+        if (proc_signal(pidfd, signo, err) < 0)
                 return err->sys == ESRCH ? 0 : -1;
-        }
-        return signo == SIGKILL && c->status.state == STATE_PAUSED ? thaw(e, c, err) : 0;
+        return signo == SIGKILL && c->status.state == STATE_PAUSED ? thaw(c, err) : 0;
 }
 
 int container_kill(struct engine *e, const char *name, const char *signal, struct err *err)
@@ -54,7 +45,7 @@ int container_kill(struct engine *e, const char *name, const char *signal, struc
                 return err_set(err, ERR_CONFLICT, "Cannot kill container: %s: Container %s is not running", name, c.id);
         if (signo == SIGKILL && container_row_set_stopped(e, c.id, true, err) < 0)
                 return -1;
-        return init_signal(e, &c, signo, err);
+        return init_signal(&c, signo, err);
 }
 
 /* The marker ends a restart's back-off. */
@@ -75,13 +66,13 @@ static int init_wait(struct container *c, int64_t timeout_ms, struct err *err)
         return proc_wait_gone(pidfd, timeout_ms > INT32_MAX ? -1 : (int)timeout_ms, err);
 }
 
-static int init_end(struct engine *e, struct container *c, int64_t timeout, int signo, struct err *err)
+static int init_end(struct container *c, int64_t timeout, int signo, struct err *err)
 {
         if (c->status.state == STATE_RESTARTING)
                 return 0;
-        if (c->status.state == STATE_PAUSED && thaw(e, c, err) < 0)
+        if (c->status.state == STATE_PAUSED && thaw(c, err) < 0)
                 return -1;
-        if (init_signal(e, c, signo, err) < 0)
+        if (init_signal(c, signo, err) < 0)
                 return -1;
         struct err late = ERR_INIT;
         if (timeout < 0) {
@@ -90,7 +81,7 @@ static int init_end(struct engine *e, struct container *c, int64_t timeout, int 
         } else if (init_wait(c, timeout * 1000, &late) == 0) {
                 return 0;
         }
-        return init_signal(e, c, SIGKILL, err) < 0 ? -1 : init_wait(c, INT64_MAX, err);
+        return init_signal(c, SIGKILL, err) < 0 ? -1 : init_wait(c, INT64_MAX, err);
 }
 
 /* Under the container's lock, so that it meets no start half way: one that a policy asks for either sees our word, or we see what it started. */
@@ -129,7 +120,7 @@ int container_stop(struct engine *e, const char *name, int64_t timeout, const ch
         /* We clean up, so its monitor need not start a program for that. */
         _cleanup_close_ int session = session_promise(e, c.id);
         int64_t grace = timeout != CONTAINER_STOP_DEFAULT ? timeout : c.config.stop_timeout >= 0 ? c.config.stop_timeout : 10;
-        if (init_end(e, &c, grace, signo, err) < 0)
+        if (init_end(&c, grace, signo, err) < 0)
                 return err_add(err, "Cannot stop container %s", name);
         struct err gone = ERR_INIT;
         if (session >= 0 && session_exit_read(session, &status, &gone) == 1) {
@@ -161,8 +152,10 @@ int container_pause(struct engine *e, const char *name, bool pause, struct err *
                 return err_set(err, ERR_CONFLICT, "Container %s is not running", c.id);
         if (pause == (c.status.state == STATE_PAUSED))
                 return err_set(err, ERR_CONFLICT, "Container %s is %s paused", c.id, pause ? "already" : "not");
+        _cleanup_free_ char *path = container_cgroup_path(&c);
+        _cleanup_(cgroup_freep) struct cgroup *group = NULL;
         _cleanup_close_ int run_dir = run_dir_open(e, c.id, err);
-        if (run_dir < 0 || freeze(e, &c, pause, err) < 0)
+        if (run_dir < 0 || cgroup_open(path, &group, err) < 0 || cgroup_freeze(group, pause, err) < 0)
                 return -1;
         if (!pause) {
                 unlinkat(run_dir, "paused", 0);

@@ -7,23 +7,11 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/timefmt.h"
+#include "ociruntime/launch-internal.h"
 #include "ociruntime/lifecycle-internal.h"
 #include "ociruntime/program-internal.h"
 #include "runtime/cgroup.h"
 #include "runtime/container.h"
-
-struct launch {
-        const struct program *program;
-        const struct verb_options *options;
-        char *bundle, *pid_file, *console_socket, *pidfd_socket;
-        struct buf config;
-        struct oci_spec spec;
-        struct preserved preserved;
-        int listen_fd;
-        bool made;                     /* container is ours to undo */
-        struct container container;
-        struct runtime_container runtime;
-};
 
 /* Whatever was not finished leaves nothing behind. */
 static void launch_undo(struct launch *l)
@@ -37,7 +25,7 @@ static void launch_undo(struct launch *l)
         (void)container_forget(&l->container, &unused);
 }
 
-static void launch_done(struct launch *l)
+void launch_done(struct launch *l)
 {
         if (l->made)
                 launch_undo(l);
@@ -90,7 +78,7 @@ static int check_cgroup(const char *path, struct err *err)
         return count ? err_set(err, ERR_CONFLICT, "container's cgroup is not empty: %zu process(es) found", count) : 0;
 }
 
-static int prepare(struct launch *l, const char *id, bool detach, struct err *err)
+int launch_prepare(struct launch *l, const char *id, bool detach, struct err *err)
 {
         if (!container_id_ok(id))
                 return err_set(err, ERR_INVALID, "invalid container ID format");
@@ -109,6 +97,19 @@ static int prepare(struct launch *l, const char *id, bool detach, struct err *er
 
 /* ---- making it ---- */
 
+/* A checkpoint has to know which pipes its stdio was. */
+static char **stdio_names(const struct oci_spec *s)
+{
+        char **names = NULL;
+        for (int fd = 0; fd < 3; fd++) {
+                char link[FD_PATH_SIZE], name[4096];
+                ssize_t n = s->process.terminal ? -1 : readlink(fd_path(fd, link), name, sizeof(name) - 1);
+                name[n > 0 ? n : 0] = 0;
+                strv_push(&names, n > 0 && str_is_utf8(name, (size_t)n) ? name : "/dev/null");
+        }
+        return names;
+}
+
 static void fill_state(struct launch *l, const char *id)
 {
         const struct oci_spec *s = &l->spec;
@@ -122,6 +123,7 @@ static void fill_state(struct launch *l, const char *id)
                 .cgroups_path = xstrdup(s->cgroups_path),
                 .systemd = l->program->systemd_cgroup,
                 .annotations = strv_dup(s->annotations),
+                .descriptors = stdio_names(s),
                 .rootless = geteuid() != 0,
                 .shared_pid = !s->namespaces[OCI_NS_PID].wanted || s->namespaces[OCI_NS_PID].path,
                 .poststart = s->hooks[OCI_HOOK_POSTSTART].count > 0,
@@ -129,7 +131,7 @@ static void fill_state(struct launch *l, const char *id)
         };
 }
 
-static int make_folder(struct launch *l, const char *id, bool listen, struct err *err)
+int launch_make_folder(struct launch *l, const char *id, bool listen, struct err *err)
 {
         if (container_make(l->program->root, id, &l->container, err) < 0)
                 return -1;
@@ -177,10 +179,9 @@ static int make_init(struct launch *l, const char *id, struct err *err)
 
 int verb_create(const struct program *p, const struct verb_options *o, char **args, struct err *err)
 {
-        _cleanup_(launch_done) struct launch l = { .program = p, .options = o, .listen_fd = -1, .config = BUF_INIT(OCIRUNTIME_CONFIG_MAX),
-                                                   .container = CONTAINER_INIT, .runtime = RUNTIME_CONTAINER_INIT };
+        _cleanup_(launch_done) struct launch l = LAUNCH_INIT(p, o);
         oci_spec_init(&l.spec);
-        if (prepare(&l, args[0], true, err) < 0 || make_folder(&l, args[0], true, err) < 0 || make_init(&l, args[0], err) < 0)
+        if (launch_prepare(&l, args[0], true, err) < 0 || launch_make_folder(&l, args[0], true, err) < 0 || make_init(&l, args[0], err) < 0)
                 return -1;
         l.made = false;
         return 0;
@@ -209,12 +210,11 @@ static int run_wait(struct launch *l, struct err *err)
 
 int verb_run(const struct program *p, const struct verb_options *o, char **args, struct err *err)
 {
-        _cleanup_(launch_done) struct launch l = { .program = p, .options = o, .listen_fd = -1, .config = BUF_INIT(OCIRUNTIME_CONFIG_MAX),
-                                                   .container = CONTAINER_INIT, .runtime = RUNTIME_CONTAINER_INIT };
+        _cleanup_(launch_done) struct launch l = LAUNCH_INIT(p, o);
         oci_spec_init(&l.spec);
         if (!o->no_subreaper && !o->detach && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
                 return err_sys(err, "become the subreaper");
-        if (prepare(&l, args[0], o->detach, err) < 0 || make_folder(&l, args[0], false, err) < 0 || make_init(&l, args[0], err) < 0)
+        if (launch_prepare(&l, args[0], o->detach, err) < 0 || launch_make_folder(&l, args[0], false, err) < 0 || make_init(&l, args[0], err) < 0)
                 return -1;
         if (!o->detach)
                 foreground_begin();

@@ -15,7 +15,7 @@ const struct option_row global_rows[] = {
         G(0, "log", TEXT, log, "file that errors and warnings are appended to (default: stderr)"),
         G(0, "log-format", TEXT, log_format, "format of the log: text (default) or json"),
         G(0, "systemd-cgroup", FLAG, systemd_cgroup, "let systemd make the control groups (cgroupsPath \"slice:prefix:name\")"),
-        G(0, "criu", TEXT, criu, "accepted for runc's sake"),
+        G(0, "criu", TEXT, criu, "the criu program of checkpoint and restore (default: criu, looked for in PATH)"),
         G(0, "rootless", TEXT, rootless, "accepted: true, false or auto (default)"),
         G(0, "debug", FLAG, debug, "log debugging messages too"),
         G('v', "version", FLAG, version, "print the version"),
@@ -91,12 +91,38 @@ static const struct option_row events_rows[] = { O(0, "interval", TEXT, interval
                                                  O(0, "stats", FLAG, stats, "print the statistics once"), {} };
 static const struct option_row spec_rows[] = { O('b', "bundle", TEXT, bundle, "folder to write config.json into"),
                                                O(0, "rootless", FLAG, rootless, "for a user without privileges"), {} };
-/* What runc takes there; the verbs refuse, whatever the options are. */
+#define CHECKPOINT_ROWS                                                                                                        \
+        O(0, "image-path", TEXT, image_path, "folder of the images (default: ./checkpoint)"),                                 \
+        O(0, "work-path", TEXT, work_path, "folder of criu's logs (default: that of the images)"),                            \
+        O(0, "tcp-established", FLAG, tcp_established, "with open TCP connections"),                                          \
+        O(0, "ext-unix-sk", FLAG, ext_unix_sk, "with unix sockets whose other end is outside"),                               \
+        O(0, "shell-job", FLAG, shell_job, "with a terminal or session of the outside"),                                      \
+        O(0, "lazy-pages", FLAG, lazy_pages, "leave memory to be fetched once it is used"),                                   \
+        O(0, "file-locks", FLAG, file_locks, "with file locks"),                                                              \
+        O(0, "manage-cgroups-mode", TEXT, manage_cgroups_mode, "what of control groups: soft (default), full, strict or ignore"), \
+        O(0, "empty-ns", LIST, empty_ns, "keep only that there is such a namespace: network (always so)"),                    \
+        O(0, "auto-dedup", FLAG, auto_dedup, "drop pages from the images as they are used")
+
 static const struct option_row checkpoint_rows[] = {
-        CREATE_ROWS, O('d', "detach", FLAG, detach, "as of run"), O(0, "image-path", TEXT, format, "folder of the images"),
-        O(0, "work-path", TEXT, format, "folder of criu's logs"), O(0, "leave-running", FLAG, keep, "go on after the checkpoint"),
-        O(0, "tcp-established", FLAG, all, "with TCP connections"), O(0, "ext-unix-sk", FLAG, all, "with unix sockets"),
-        O(0, "shell-job", FLAG, all, "with a terminal"), O(0, "file-locks", FLAG, all, "with file locks"), {},
+        CHECKPOINT_ROWS,
+        O(0, "parent-path", TEXT, parent_path, "images of an earlier --pre-dump, relative to --image-path"),
+        O(0, "leave-running", FLAG, leave_running, "the container goes on"),
+        O(0, "pre-dump", FLAG, pre_dump, "only memory; the container goes on"),
+        O(0, "page-server", TEXT, page_server, "ADDRESS:PORT to send memory to, or with --lazy-pages to serve it at"),
+        O(0, "status-fd", TEXT, status_fd, "descriptor that is written a NUL once lazy pages are served"),
+        {},
+};
+static const struct option_row restore_rows[] = {
+        CHECKPOINT_ROWS,
+        O('b', "bundle", TEXT, bundle, "folder of config.json (default: the working directory)"),
+        O(0, "console-socket", TEXT, console_socket, "unix socket that is sent the master of the terminal"),
+        O(0, "pid-file", TEXT, pid_file, "file to write the process id of init to"),
+        O('d', "detach", FLAG, detach, "return when the container runs again"),
+        O(0, "no-subreaper", FLAG, no_subreaper, "do not become the parent of orphans"),
+        O(0, "no-pivot", FLAG, no_pivot, "accepted: the root is criu's to change"),
+        O(0, "lsm-profile", TEXT, lsm_profile, "TYPE:NAME of the security profile to restore with"),
+        O(0, "lsm-mount-context", TEXT, lsm_mount_context, "security context to mount with"),
+        {},
 };
 
 const struct verb verbs[] = {
@@ -115,8 +141,8 @@ const struct verb verbs[] = {
         { "events", "CONTAINER", "print statistics and out-of-memory events", events_rows, 1, 1, false, NULL, 0, verb_events },
         { "spec", "", "write a config.json to start from", spec_rows, 0, 0, false, NULL, 0, verb_spec },
         { "features", "", "print what this runtime can, as JSON", NULL, 0, 0, false, NULL, 0, verb_features },
-        { "checkpoint", "CONTAINER", "not supported yet", checkpoint_rows, 1, 1, false, NULL, 0, verb_checkpoint },
-        { "restore", "CONTAINER", "not supported yet", checkpoint_rows, 1, 1, false, NULL, 0, verb_checkpoint },
+        { "checkpoint", "CONTAINER", "write a running container to files (needs criu)", checkpoint_rows, 1, 1, false, NULL, 0, verb_checkpoint },
+        { "restore", "CONTAINER", "make a container of a bundle from such files (needs criu)", restore_rows, 1, 1, false, NULL, 0, verb_restore },
         {},
 };
 

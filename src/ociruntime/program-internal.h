@@ -35,6 +35,9 @@ struct verb_options {          /* of all verbs; NULL or false: not given */
         char *blkio_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_share, *cpu_rt_period, *cpu_rt_runtime, *cpuset_cpus, *cpuset_mems;
         char *memory, *memory_reservation, *memory_swap, *kernel_memory, *kernel_memory_tcp, *pids_limit, *cpu_idle;
         char *l3_cache_schema, *mem_bw_schema;
+        char *image_path, *work_path, *parent_path, *page_server, *status_fd, *manage_cgroups_mode, *lsm_profile, *lsm_mount_context;
+        char **empty_ns;
+        bool leave_running, pre_dump, tcp_established, ext_unix_sk, shell_job, lazy_pages, file_locks, auto_dedup;
         bool help;
 };
 
@@ -92,6 +95,7 @@ VERB(events);
 VERB(spec);
 VERB(features);
 VERB(checkpoint);
+VERB(restore);
 
 /* ---- console.c, foreground.c, process.c ---- */
 /* Refuses --console-socket and terminal that do not fit, in runc's words. */

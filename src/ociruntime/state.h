@@ -23,6 +23,7 @@ enum container_status { CONTAINER_CREATING, CONTAINER_CREATED, CONTAINER_RUNNING
 struct state {
         char *id, *bundle, *rootfs, *created, *oci_version, *cgroups_path;
         char **annotations;
+        char **descriptors;            /* what 0, 1 and 2 were: "pipe:[1]", "/dev/null" */
         pid_t pid;                     /* 0: not there yet */
         uint64_t start_time;           /* proc_start_time() */
         bool systemd;                  /* cgroups_path is "slice:prefix:name": a scope of systemd's */

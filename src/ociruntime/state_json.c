@@ -14,6 +14,7 @@ void state_done(struct state *s)
         for (size_t i = 0; i < ELEMENTS(texts); i++)
                 free(*texts[i]);
         strv_free(s->annotations);
+        strv_free(s->descriptors);
         *s = (struct state){ 0 };
 }
 
@@ -105,7 +106,7 @@ char *state_format(const struct state *s, const struct oci_spec *spec)
         json_object_set_new(o, "config", config_json(s, spec));
         json_object_set_new(o, "cgroup_paths", cgroup_paths_json(s));
         json_object_set_new(o, "namespace_paths", namespace_paths(s));
-        json_object_set_new(o, "external_descriptors", json_pack("[s, s, s]", "/dev/null", "/dev/null", "/dev/null"));
+        json_object_set_new(o, "external_descriptors", json_from_strv(s->descriptors));
         json_object_set_new(o, "intel_rdt_path", json_string(""));
         json_object_set_new(o, "tare", ours_json(s));
         return json_text(o);
@@ -137,6 +138,7 @@ static int parse_into(const json_t *o, struct state *s, struct err *err)
             json_get_i64(o, &root, "init_process_pid", true, &pid, err) < 0 ||
             json_get_u64(o, &root, "init_process_start", true, &s->start_time, err) < 0 ||
             json_get_string(o, &root, "created", true, &s->created, err) < 0 ||
+            json_get_strv(o, &root, "external_descriptors", false, &s->descriptors, err) < 0 ||
             json_get_bool(o, &root, "rootless", false, &s->rootless, err) < 0 || parse_ours(o, &root, s, err) < 0)
                 return -1;
         if (pid < 0 || pid > INT32_MAX)
