@@ -55,7 +55,8 @@ static int make_one(int parent_fd, const char *name, mode_t mode, uid_t uid, gid
                 return -1;
         if ((uid != (uid_t)-1 || gid != (gid_t)-1) && fchown(fd, uid, gid) < 0)
                 return -1;
-        return fchmod(fd, mode & 07777);
+        struct stat st; /* below a set-group-id directory the kernel has given it that bit */
+        return fstat(fd, &st) < 0 ? -1 : fchmod(fd, (mode & 07777) | (gid == (gid_t)-1 ? st.st_mode & S_ISGID : 0));
 }
 
 /* `path` with its component from `start` to `end`, which is a link without a target, replaced by what it names. The

@@ -51,10 +51,12 @@ static int read_bundle(struct launch *l, struct err *err)
         l->bundle = path_absolute(o->bundle ? o->bundle : ".");
         if (!str_is_utf8(l->bundle, strlen(l->bundle)))
                 return err_set(err, ERR_INVALID, "the path of the bundle is not UTF-8");
+        _cleanup_free_ char *given = path_absolute(o->config);
+        const char *config = given ? given : "config.json";
         if (chdir(l->bundle) < 0)
                 return err_sys(err, "chdir %s", l->bundle);
-        if (file_read_at(AT_FDCWD, "config.json", &l->config, err) < 0)
-                return err->kind == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "JSON specification file config.json not found") : -1;
+        if (file_read_at(AT_FDCWD, config, &l->config, err) < 0)
+                return err->kind == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "JSON specification file %s not found", config) : -1;
         return oci_spec_parse(l->config.data, l->config.len, &l->spec, err);
 }
 
@@ -78,6 +80,18 @@ static int check_cgroup(const char *path, struct err *err)
         return count ? err_set(err, ERR_CONFLICT, "container's cgroup is not empty: %zu process(es) found", count) : 0;
 }
 
+/* A destination that is told from the host's root, below the container's: callers have come to rely on runc's taking that. */
+static void strip_root(struct launch *l)
+{
+        _cleanup_free_ char *joined = path_join(l->bundle, str_empty(l->spec.root_path) ? "rootfs" : l->spec.root_path);
+        _cleanup_free_ char *root = path_clean(l->spec.root_path && l->spec.root_path[0] == '/' ? l->spec.root_path : joined);
+        for (size_t i = 0; i < l->spec.mount_count && !str_eq(root, "/"); i++) {
+                const char *rest = str_after(l->spec.mounts[i].destination, root);
+                if (rest && rest[0] == '/')
+                        str_replace(&l->spec.mounts[i].destination, rest);
+        }
+}
+
 int launch_prepare(struct launch *l, const char *id, bool detach, struct err *err)
 {
         if (!container_id_ok(id))
@@ -85,6 +99,7 @@ int launch_prepare(struct launch *l, const char *id, bool detach, struct err *er
         if (preserved_descriptors(l->options, &l->preserved, err) < 0 || read_bundle(l, err) < 0 ||
             console_check(l->spec.process.terminal, detach, l->console_socket, err) < 0)
                 return -1;
+        strip_root(l);
         listen_environment(&l->spec.process, &l->preserved);
         if (!l->spec.has_process)
                 return err_set(err, ERR_INVALID, "config.json: process: missing");

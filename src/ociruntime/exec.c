@@ -59,6 +59,9 @@ static void add_caps(struct oci_process *p, char *const *caps)
         strv_extend(&p->caps.bounding, caps);
         strv_extend(&p->caps.effective, caps);
         strv_extend(&p->caps.permitted, caps);
+        STRV_FOREACH (cap, caps) /* what may not be inherited cannot be ambient */
+                if (strv_has(p->caps.inheritable, *cap))
+                        strv_push(&p->caps.ambient, *cap);
 }
 
 /* The container's own process with what the options say. */
@@ -189,6 +192,7 @@ static int run(struct exec *x, const struct program *p, struct runtime_exec_resu
         struct runtime_exec request = { .pid = s->pid,
                                         .start_time = s->start_time,
                                         .process = x->process,
+                                        .personality = x->spec.personality_domain,
                                         .seccomp = x->spec.seccomp,
                                         .seccomp_cache = x->spec.seccomp ? cache : NULL,
                                         .cgroups_path = x->cgroup,

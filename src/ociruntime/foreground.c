@@ -50,7 +50,18 @@ static void terminal_raw(struct foreground *f)
                 return; /* no terminal here: the container has one all the same */
         t = f->before;
         cfmakeraw(&t);
+        t.c_oflag |= OPOST; /* ends of lines are completed here, and not by the container's terminal */
         f->raw = tcsetattr(0, TCSANOW, &t) == 0;
+}
+
+/* Whoever reads our output through a pipe gets lines that end as they were written. */
+static void terminal_plain(int fd)
+{
+        struct termios t;
+        if (tcgetattr(fd, &t) < 0)
+                return;
+        t.c_oflag &= ~(tcflag_t)ONLCR;
+        (void)tcsetattr(fd, TCSANOW, &t);
 }
 
 static void foreground_done(struct foreground *f)
@@ -124,6 +135,7 @@ int foreground_wait(pid_t pid, int pidfd, int console_fd, int *ret_status, struc
         if (f.signal_fd < 0)
                 return err_sys(err, "wait for the process");
         if (console_fd >= 0) {
+                terminal_plain(console_fd);
                 terminal_raw(&f);
                 resize(&f);
         }

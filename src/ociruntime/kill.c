@@ -1,5 +1,6 @@
 /* kill, delete, pause and resume. */
 #include <errno.h>
+#include <regex.h>
 #include <signal.h>
 #include "base/log.h"
 #include "base/proc.h"
@@ -8,6 +9,7 @@
 #include "runtime/container.h"
 
 #define END_MS 10000 /* how long the killed may take to be gone */
+#define SOON_MS 500  /* after which it is looked whether something holds it */
 
 static int not_running(struct err *err)
 {
@@ -24,11 +26,21 @@ int init_signal(const struct container *c, int signo, struct err *err)
         return 0;
 }
 
+static bool group_lives(struct cgroup *cg)
+{
+        struct err unused = ERR_INIT;
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t count = 0;
+        return cgroup_pids(cg, &pids, &count, &unused) == 0 && count > 0;
+}
+
 static int signal_group(struct container *c, struct cgroup *cg, int signo, bool all, struct err *err)
 {
         enum container_status status = container_status(c);
         bool stopped = status == CONTAINER_STOPPED || status == CONTAINER_CREATING;
-        if (all && (cg || stopped))
+        /* Without a pid namespace of its own init may be gone and others not. */
+        bool left = stopped && c->state.shared_pid && cg && signo == SIGKILL && group_lives(cg);
+        if (left || (all && (cg || stopped)))
                 return cg ? cgroup_signal(cg, signo, err) : 0;
         if (stopped)
                 return not_running(err);
@@ -68,7 +80,7 @@ void hooks_tell(struct container *c, const struct oci_spec *spec, enum oci_hook_
                 log_warning("%s: %s", c->state.id, err.msg);
 }
 
-static int end_init(const struct container *c, struct err *err)
+static int end_init(const struct container *c, struct cgroup *cg, struct err *err)
 {
         _cleanup_close_ int fd = c->state.pid > 0 ? proc_open(c->state.pid, c->state.start_time, err) : -1;
         err_clear(err);
@@ -76,6 +88,12 @@ static int end_init(const struct container *c, struct err *err)
                 return 0;
         if (proc_signal(fd, SIGKILL, err) < 0 && err->sys != ESRCH)
                 return -1;
+        err_clear(err);
+        if (!cg || proc_wait_gone(fd, SOON_MS, err) == 0)
+                return cg ? 0 : proc_wait_gone(fd, END_MS, err);
+        /* Somebody may have put it into a frozen group of his own, where it cannot die (v1). Back in ours it can. */
+        err_clear(err);
+        (void)cgroup_join(cg, c->state.pid, err);
         err_clear(err);
         return proc_wait_gone(fd, END_MS, err);
 }
@@ -102,7 +120,7 @@ int container_destroy(struct container *c, struct err *err)
                 return -1;
         if (cg && cgroup_frozen(cg) && cgroup_signal(cg, SIGKILL, err) < 0)
                 return -1;
-        if (end_init(c, err) < 0 || (cg && cgroup_remove(cg, err) < 0))
+        if (end_init(c, cg, err) < 0 || (cg && cgroup_remove(cg, err) < 0))
                 return -1;
         hooks_tell(c, NULL, OCI_HOOK_POSTSTOP, "stopped");
         return container_forget(c, err);
@@ -123,19 +141,45 @@ static int forget_remains(const char *root, const char *id, struct err *err)
         return 0;
 }
 
-int verb_delete(const struct program *p, const struct verb_options *o, char **args, struct err *err)
+static int delete_one(const struct program *p, const char *id, bool force, struct err *err)
 {
         _cleanup_container_ struct container c = CONTAINER_INIT;
-        if (container_open(p->root, args[0], true, &c, err) < 0) {
-                if (!o->force || err->kind != ERR_NOT_FOUND)
+        if (container_open(p->root, id, true, &c, err) < 0) {
+                if (!force || err->kind != ERR_NOT_FOUND)
                         return -1;
                 err_clear(err);
-                return forget_remains(p->root, args[0], err);
+                return forget_remains(p->root, id, err);
         }
         enum container_status status = container_status(&c);
-        if (!o->force && status != CONTAINER_STOPPED && status != CONTAINER_CREATED)
-                return err_set(err, ERR_CONFLICT, "cannot delete container %s that is not stopped: %s", args[0], container_status_name(status));
+        if (!force && status != CONTAINER_STOPPED && status != CONTAINER_CREATED)
+                return err_set(err, ERR_CONFLICT, "cannot delete container %s that is not stopped: %s", id, container_status_name(status));
         return container_destroy(&c, err);
+}
+
+/* Goes on after a failure, and tells of the first one. */
+static int delete_matching(const struct program *p, const char *pattern, bool force, struct err *err)
+{
+        _cleanup_strv_ char **ids = NULL;
+        regex_t regex;
+        int r = 0;
+        if (containers_list(p->root, &ids, err) < 0)
+                return -1;
+        if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+                return err_set(err, ERR_INVALID, "--regex: invalid expression \"%s\"", pattern);
+        STRV_FOREACH (id, ids) {
+                struct err one = ERR_INIT;
+                if (regexec(&regex, *id, 0, NULL, 0) == 0 && delete_one(p, *id, force, &one) < 0 && r == 0) {
+                        *err = one;
+                        r = -1;
+                }
+        }
+        regfree(&regex);
+        return r;
+}
+
+int verb_delete(const struct program *p, const struct verb_options *o, char **args, struct err *err)
+{
+        return o->regex ? delete_matching(p, args[0], o->force, err) : delete_one(p, args[0], o->force, err);
 }
 
 /* ---- pause ---- */

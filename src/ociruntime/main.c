@@ -70,6 +70,18 @@ static int run_verb(const struct program *p, int argc, char **argv)
         return finish(code);
 }
 
+/* What podman says to crun in the place of --systemd-cgroup. */
+static int choose_cgroup_manager(struct program *p, struct err *err)
+{
+        const char *name = p->cgroup_manager;
+        if (!name)
+                return 0;
+        if (!str_eq(name, "cgroupfs") && !str_eq(name, "systemd"))
+                return err_set(err, str_eq(name, "disabled") ? ERR_UNSUPPORTED : ERR_INVALID, "--cgroup-manager: %s: not cgroupfs or systemd", name);
+        p->systemd_cgroup = str_eq(name, "systemd");
+        return 0;
+}
+
 static int run_program(struct program *p, char **args)
 {
         struct err err = ERR_INIT;
@@ -86,7 +98,7 @@ static int run_program(struct program *p, char **args)
                         program_print_help();
                 return finish(0);
         }
-        if (log_open(p->log, p->log_format, p->debug, &err) < 0)
+        if (log_open(p->log, p->log_format, p->debug, &err) < 0 || choose_cgroup_manager(p, &err) < 0)
                 return report(&err, 1);
         char *root = p->root ? path_absolute(p->root) : default_root();
         free(p->root);

@@ -15,6 +15,7 @@ const struct option_row global_rows[] = {
         G(0, "log", TEXT, log, "file that errors and warnings are appended to (default: stderr)"),
         G(0, "log-format", TEXT, log_format, "format of the log: text (default) or json"),
         G(0, "systemd-cgroup", FLAG, systemd_cgroup, "let systemd make the control groups (cgroupsPath \"slice:prefix:name\")"),
+        G(0, "cgroup-manager", TEXT, cgroup_manager, "crun's words for that: cgroupfs (default) or systemd"),
         G(0, "criu", TEXT, criu, "the criu program of checkpoint and restore (default: criu, looked for in PATH)"),
         G(0, "rootless", TEXT, rootless, "accepted: true, false or auto (default)"),
         G(0, "debug", FLAG, debug, "log debugging messages too"),
@@ -25,11 +26,13 @@ const struct option_row global_rows[] = {
 
 #define CREATE_ROWS                                                                                                    \
         O('b', "bundle", TEXT, bundle, "folder of config.json (default: the working directory)"),                     \
+        O('f', "config", TEXT, config, "the configuration, where it is not the bundle's config.json"),                \
         O(0, "console-socket", TEXT, console_socket, "unix socket that is sent the master of the terminal"),          \
         O(0, "pidfd-socket", TEXT, pidfd_socket, "unix socket that is sent a pidfd of init"),                         \
         O(0, "pid-file", TEXT, pid_file, "file to write the process id of init to"),                                  \
         O(0, "no-pivot", FLAG, no_pivot, "move the root instead of pivot_root (on a ramdisk)"),                       \
         O(0, "no-new-keyring", FLAG, no_new_keyring, "keep the caller's session keyring"),                            \
+        O(0, "no-subreaper", FLAG, no_subreaper, "do not become the parent of orphans (run)"),                        \
         O(0, "preserve-fds", NUMBER, preserve_fds, "pass N further descriptors on, after those of LISTEN_FDS")
 
 static const struct option_row create_rows[] = { CREATE_ROWS, {} };
@@ -37,7 +40,6 @@ static const struct option_row run_rows[] = {
         CREATE_ROWS,
         O('d', "detach", FLAG, detach, "return when the process has started"),
         O(0, "keep", FLAG, keep, "do not delete the container when it has ended"),
-        O(0, "no-subreaper", FLAG, no_subreaper, "do not become the parent of orphans"),
         {},
 };
 static const struct option_row exec_rows[] = {
@@ -61,7 +63,8 @@ static const struct option_row exec_rows[] = {
         {},
 };
 static const struct option_row kill_rows[] = { O('a', "all", FLAG, all, "to all processes of the container"), {} };
-static const struct option_row delete_rows[] = { O('f', "force", FLAG, force, "kill it first; a missing container is no error"), {} };
+static const struct option_row delete_rows[] = { O('f', "force", FLAG, force, "kill it first; a missing container is no error"),
+                                                 O('r', "regex", FLAG, regex, "all whose names match the extended regular expression"), {} };
 static const struct option_row list_rows[] = { O('f', "format", TEXT, format, "table (default) or json"),
                                                O('q', "quiet", FLAG, quiet, "only the ids"), {} };
 static const struct option_row ps_rows[] = { O('f', "format", TEXT, format, "table (default) or json"), {} };

@@ -74,7 +74,7 @@ int signal_parse(const char *text, int *ret, struct err *err)
         struct err unused = ERR_INIT;
         if (parse_u32(text, &number, &unused) < 0)
                 number = (uint32_t)signal_number(text);
-        if (number == 0 || number >= NSIG)
+        if ((number == 0 && !str_eq(text, "0")) || number >= NSIG) /* 0 only asks whether it is there */
                 return err_set(err, ERR_INVALID, "unknown signal \"%s\"", text);
         *ret = (int)number;
         return 0;

@@ -19,18 +19,18 @@
 #define OCIRUNTIME_CONFIG_MAX ((size_t)16 << 20)
 
 struct program {               /* the global options */
-        char *root, *log, *log_format, *criu, *rootless;
+        char *root, *log, *log_format, *criu, *rootless, *cgroup_manager;
         bool systemd_cgroup, debug, help, version;
 };
 
 struct verb_options {          /* of all verbs; NULL or false: not given */
-        char *bundle, *console_socket, *pidfd_socket, *pid_file;
+        char *bundle, *config, *console_socket, *pidfd_socket, *pid_file;
         bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
         int64_t preserve_fds;
         char *process, *user, *cwd, *process_label, *apparmor;
         char **cgroups, **env, **additional_gids, **caps;
         bool tty, no_new_privs, ignore_paused;
-        bool all, force, quiet, stats, rootless;
+        bool all, force, regex, quiet, stats, rootless;
         char *format, *interval, *resources;
         char *blkio_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_share, *cpu_rt_period, *cpu_rt_runtime, *cpuset_cpus, *cpuset_mems;
         char *memory, *memory_reservation, *memory_swap, *kernel_memory, *kernel_memory_tcp, *pids_limit, *cpu_idle;

@@ -1,11 +1,10 @@
 /* spec: a config.json to start from, with little privilege. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/vfs.h>
 #include "base/file.h"
 #include "base/json.h"
 #include "ociruntime/program-internal.h"
+#include "runtime/cgroup.h"
 
 static const struct { const char *destination, *type, *source, *options; } mounts[] = {
         { "/proc", "proc", "proc", NULL },
@@ -64,13 +63,6 @@ static void map_self(struct oci_id_map **maps, size_t *count, uint32_t id)
         *count = 1;
 }
 
-/* As runc: beside v1 hierarchies a container is shown its groups without a namespace. */
-static bool has_only_unified(void)
-{
-        struct statfs fs;
-        return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
-}
-
 static void fill(struct oci_spec *s, bool rootless)
 {
         static const enum oci_namespace_kind kinds[] = { OCI_NS_PID, OCI_NS_IPC, OCI_NS_UTS, OCI_NS_MOUNT, OCI_NS_CGROUP };
@@ -82,7 +74,7 @@ static void fill(struct oci_spec *s, bool rootless)
         add_process(&s->process);
         add_mounts(s, rootless);
         for (size_t i = 0; i < ELEMENTS(kinds); i++)
-                s->namespaces[kinds[i]].wanted = kinds[i] != OCI_NS_CGROUP || has_only_unified();
+                s->namespaces[kinds[i]].wanted = kinds[i] != OCI_NS_CGROUP || cgroup_only_unified();
         s->namespaces[rootless ? OCI_NS_USER : OCI_NS_NETWORK].wanted = true;
         if (rootless) {
                 map_self(&s->uid_maps, &s->uid_map_count, geteuid());

@@ -84,9 +84,9 @@ int cgroup_open(const char *path, struct cgroup **ret, struct err *err)
 
 /* ---- through systemd ---- */
 
-static bool only_unified(void)
+bool cgroup_only_unified(void)
 {
-        return cgroup_layout()->count == 0;
+        return cgroup_layout()->count == 0 && cgroup_layout()->unified;
 }
 
 /* A user's manager keeps its units below its own group, wherever that is. */
@@ -128,7 +128,7 @@ int cgroup_create_scope(const char *path, pid_t pid, const struct oci_resources 
                 return -1;
         cg->scope = scope;
         scope = (struct systemd_scope){ 0 };
-        if (systemd_scope_start(s, &cg->scope, pid, resources, annotations, only_unified(), err) < 0)
+        if (systemd_scope_start(s, &cg->scope, pid, resources, annotations, cgroup_only_unified(), err) < 0)
                 return -1;
         if (fill_scope(s, cg, pid, resources, err) < 0) {
                 struct err unused = ERR_INIT;
@@ -187,7 +187,7 @@ static int update_scope(struct cgroup *cg, const struct oci_resources *resources
         _cleanup_(systemd_freep) struct systemd *s = NULL;
         struct oci_resources r = *resources;
         complete_pairs(cg, &r);
-        return systemd_open(&s, err) < 0 ? -1 : systemd_scope_update(s, &cg->scope, &r, only_unified(), err);
+        return systemd_open(&s, err) < 0 ? -1 : systemd_scope_update(s, &cg->scope, &r, cgroup_only_unified(), err);
 }
 
 /* The group is gone already, and with it all that counted: what systemd still says of it is only told. */

@@ -53,6 +53,8 @@ int cgroup_children(const char *path, char ***ret, struct err *err);
 /* Number of OOM kills so far in this group. */
 uint64_t cgroup_oom_kills(struct cgroup *cg);
 
+/* v2 and nothing else. */
+bool cgroup_only_unified(void);
 /* Whether this kernel has a limit: the file of a v1 controller at its top, or on v2 (v2_file not NULL) the controller's. */
 bool cgroup_supports(const char *controller, const char *v1_file, const char *v2_file);
 

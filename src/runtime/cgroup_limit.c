@@ -22,7 +22,7 @@ void limit_text(struct cgroup_limits *l, const char *field, const char *top, con
         l->failed = true;
         /* The group is there; so what is missing is the file. */
         if (!top || l->err->sys == ENOENT || l->err->sys == EOPNOTSUPP)
-                err_set(l->err, ERR_UNSUPPORTED, "linux.resources.%s: this kernel has no %s here", field, file);
+                err_set(l->err, ERR_UNSUPPORTED, "invalid configuration: linux.resources.%s: this kernel has no %s here", field, file);
         else
                 err_add(l->err, "linux.resources.%s", field);
 }

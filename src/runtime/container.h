@@ -68,6 +68,7 @@ struct runtime_exec {
         pid_t pid;                            /* the container's init */
         uint64_t start_time;
         const struct oci_process *process;
+        const char *personality;              /* the container's domain, or NULL */
         const struct oci_seccomp *seccomp;    /* the container's, or NULL (privileged) */
         const char *seccomp_cache;
         const char *cgroups_path;             /* as in its spec */

@@ -121,6 +121,7 @@ static int open_sockets(struct create *c, struct err *err)
 
 static int make_stage(struct create *c, struct err *err)
 {
+        c->in.filter = &c->filter;
         struct stage_request r = { .process = &c->spec->process,
                                    .filter = &c->filter,
                                    .label = c->label,
@@ -129,6 +130,7 @@ static int make_stage(struct create *c, struct err *err)
                                    .in_userns = c->in.in_userns };
         r.command = c->request->init_process ? "/sbin/docker-init" : c->spec->process.args[0];
         r.listen_fd = c->request->start_listen_fd > 0 ? c->request->start_listen_fd : -1;
+        r.keep_groups = groups_kept(c->spec);
         r.wait_start = c->spec->hooks[OCI_HOOK_START_CONTAINER].count == 0;
         c->in.stage_fd = stage_make(&r, err);
         return c->in.stage_fd < 0 ? -1 : 0;

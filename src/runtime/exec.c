@@ -108,6 +108,8 @@ static int find_cgroup(struct exec *x, struct err *err)
         if (!x->cgroup_path)
                 return -1;
         if (cgroup_open(x->cgroup_path, &x->cgroup, err) < 0) {
+                if (asked && err->kind == ERR_NOT_FOUND)
+                        return err_set(err, ERR_NOT_FOUND, "adding pid to cgroup: %s/cgroup.procs: no such file or directory", x->cgroup_path);
                 if (asked || (err->kind != ERR_NOT_FOUND && err->kind != ERR_UNSUPPORTED))
                         return -1;
                 err_clear(err); /* rootless without groups of its own */
@@ -167,6 +169,9 @@ static int enter(struct exec *x, struct err *err)
                 return -1;
         if (setns(x->target_fd, x->namespaces) < 0)
                 return err_sys(err, "join the container's namespaces");
+        /* As the user we were, who is nobody there, we would lose all capabilities with the next program. */
+        if (x->foreign_user && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+                return err_sys(err, "become root of the user namespace");
         if (fchdir(x->root_fd) < 0 || kernel_change_root(".") < 0 || chdir("/") < 0)
                 return err_sys(err, "enter the container's root");
         return 0;
@@ -200,9 +205,11 @@ static int run_inside(struct exec *x, struct err *err)
                 return -1;
         if (p->terminal && take_terminal(x, stdio, err) < 0)
                 return -1;
-        if (process_prepare(p, NULL, err) < 0)
+        if (process_prepare(p, x->request->personality, err) < 0)
                 return -1;
-        return process_launch(p, p->args, stdio, x->request->preserve_fds, x->their_sync_fd, -1, x->label_fd,
+        struct oci_process process = *p;
+        process.env = process_environment(p);
+        return process_launch(&process, p->args, stdio, x->request->preserve_fds, x->their_sync_fd, -1, x->label_fd,
                               x->stage_fd, err);
 }
 

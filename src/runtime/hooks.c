@@ -1,10 +1,11 @@
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/proc.h"
 #include "base/str.h"
-#include "runtime/container.h"
+#include "runtime/init-internal.h"
 
 char *runtime_state_json(const struct oci_spec *spec, const char *id, const char *bundle, pid_t pid, const char *status)
 {
@@ -19,9 +20,25 @@ char *runtime_state_json(const struct oci_spec *spec, const char *id, const char
         return json_text(o);
 }
 
+int hook_failed(enum oci_hook_kind kind, size_t index, const struct oci_hook *h, struct err *err)
+{
+        static const char *const names[] = { "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop" };
+        err_add(err, "error running hook %s", h->path ? h->path : "");
+        return err_add(err, "error running %s hook #%zu", names[kind], index);
+}
+
+int hook_ended(int status, struct err *err)
+{
+        const char *name = status > 128 && status < 128 + NSIG ? sigdescr_np(status - 128) : NULL;
+        if (!status)
+                return 0;
+        if (!name)
+                return err_set(err, ERR_SYSTEM, "exited with %d", status);
+        return err_set(err, ERR_SYSTEM, "exited with %d, signal: %c%s", status, tolower((unsigned char)name[0]), name + 1);
+}
+
 static int run_hook(const struct oci_hook *h, const char *state, struct err *err)
 {
-        static char *const no_env[] = { NULL };
         char *const only_path[] = { h->path, NULL };
         if (str_empty(h->path) || h->path[0] != '/')
                 return err_set(err, ERR_INVALID, "the path must be absolute");
@@ -30,7 +47,7 @@ static int run_hook(const struct oci_hook *h, const char *state, struct err *err
                 return -1;
         struct proc_spawn spawn = { .path = h->path,
                                     .argv = h->args ? h->args : only_path,
-                                    .env = h->env ? h->env : no_env,
+                                    .env = h->env, /* without one ours is passed on, as peers do: hooks look for their programs in PATH */
                                     .stdin_fd = input,
                                     .stdout_fd = -1,
                                     .stderr_fd = 2 };
@@ -47,7 +64,7 @@ static int run_hook(const struct oci_hook *h, const char *state, struct err *err
                 return -1;
         if (!in_time)
                 return err_set(err, ERR_TIMEOUT, "did not end within %d s", (int)h->timeout);
-        return status ? err_set(err, ERR_SYSTEM, "exited with %d", status) : 0;
+        return hook_ended(status, err);
 }
 
 int runtime_hooks(const struct oci_spec *spec, enum oci_hook_kind kind, const char *id, const char *bundle, pid_t pid,
@@ -66,7 +83,7 @@ int runtime_hooks(const struct oci_spec *spec, enum oci_hook_kind kind, const ch
                         continue;
                 if (r == 0)
                         *err = one;
-                r = err_add(err, "hook %s", hooks->list[i].path ? hooks->list[i].path : "");
+                r = hook_failed(kind, i, &hooks->list[i], err);
                 if (!go_on)
                         return -1;
         }

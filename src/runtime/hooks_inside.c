@@ -11,8 +11,6 @@
 #include "runtime/init-internal.h"
 #include "runtime/kernel-internal.h"
 
-static char *const no_words[] = { NULL };
-
 struct inside {
         struct oci_process process; /* borrows everything */
         char *only_path[2];
@@ -29,14 +27,15 @@ static void inside_done(struct inside *x)
 static int prepare(const struct init *in, const struct oci_hook *h, const char *state, struct inside *x,
                    struct err *err)
 {
-        struct seccomp_filter none = { 0 };
+        /* The process's filter holds for them too; a listener nobody waits for would only make its calls fail. */
+        static const struct seccomp_filter none;
         int sv[2];
         if (str_empty(h->path) || h->path[0] != '/')
                 return err_set(err, ERR_INVALID, "the path must be absolute");
         x->only_path[0] = h->path;
         x->process = in->spec->process;
         x->process.args = h->args && h->args[0] ? h->args : x->only_path;
-        x->process.env = h->env ? h->env : (char **)no_words;
+        x->process.env = h->env ? h->env : in->spec->process.env;
         x->process.cwd = (char *)"/";
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
                 return err_sys(err, "socket");
@@ -47,7 +46,7 @@ static int prepare(const struct init *in, const struct oci_hook *h, const char *
                 return -1;
         struct stage_request r = { .process = &x->process,
                                    .command = h->path,
-                                   .filter = &none,
+                                   .filter = in->filter->notify ? &none : in->filter,
                                    .sync_fd = x->theirs,
                                    .listen_fd = -1,
                                    .label_fd = -1,
@@ -92,7 +91,7 @@ static int wait_for(pid_t pid, int pidfd, const struct oci_hook *h, struct err *
                 return -1;
         if (!in_time)
                 return err_set(err, ERR_TIMEOUT, "did not end within %d s", (int)h->timeout);
-        return status ? err_set(err, ERR_SYSTEM, "exited with %d", status) : 0;
+        return hook_ended(status, err);
 }
 
 static int run_hook(const struct init *in, const struct oci_hook *h, const char *state, struct err *err)
@@ -127,6 +126,6 @@ int hooks_inside(struct init *in, struct err *err)
                 runtime_state_json(in->spec, in->request->id, in->request->bundle, getpid(), "created");
         for (size_t i = 0; i < hooks->count; i++)
                 if (run_hook(in, &hooks->list[i], state, err) < 0)
-                        return err_add(err, "hook %s", hooks->list[i].path ? hooks->list[i].path : "");
+                        return hook_failed(OCI_HOOK_START_CONTAINER, i, &hooks->list[i], err);
         return 0;
 }

@@ -17,6 +17,7 @@ struct init {
         int sync_fd;                   /* ours */
         int runtime_sync_fd;           /* the other end: init closes it first */
         int stage_fd;                  /* sealed program and plan */
+        const struct seccomp_filter *filter;   /* of the plan */
         int ns_fds[OCI_NS_KINDS];      /* namespaces to join, -1 */
         uint64_t unshare_flags;        /* new ones init itself makes, after joining */
         bool user_new;                 /* SYNC_MAPPED will come, then we become root of it */
@@ -32,6 +33,7 @@ struct init {
         int userns_fd;                 /* of the container, for mapped mounts; -1 */
         /* init's own */
         int root_fd;                   /* the container's root, attached */
+        bool root_at_path;             /* at its own path, and not on "/" */
         int null_fd;                   /* the host's /dev/null, checked */
         int empty_fd;                  /* a detached read-only tmpfs to cover directories with; -1 */
         int console_fd;                /* slave of the terminal, -1 */
@@ -71,6 +73,10 @@ bool sysctl_needs_interfaces(const char *entry);
 /* Before anything is made: each must belong to a namespace that the container does not share with the runtime. */
 int sysctl_check(const struct oci_spec *spec, struct err *err);
 int sysctl_apply(struct init *in, struct err *err);
+/* What a hook ended with, as an error. */
+int hook_ended(int status, struct err *err);
+/* Puts before an error which hook it was; -1. */
+int hook_failed(enum oci_hook_kind kind, size_t index, const struct oci_hook *h, struct err *err);
 /* startContainer hooks: programs of the container's own root, so they get no more rights than its process. */
 int hooks_inside(struct init *in, struct err *err);
 
@@ -83,6 +89,8 @@ int scheduling_apply(const struct oci_process *p, struct err *err);
 int affinity_apply(const struct oci_process *p, const char *phase, struct err *err);
 /* What the kernel keeps for a process and needs our privileges to set: limits, priorities, personality. */
 int process_prepare(const struct oci_process *p, const char *personality, struct err *err);
+/* Its environment, with the HOME of its user where none is given; called inside the container's root. Heap. */
+char **process_environment(const struct oci_process *p);
 /* By the runtime, from outside. A value that only the privileged may set is left as it is. */
 int process_set_oom_score(const struct oci_process *p, pid_t pid, struct err *err);
 /* A terminal pair of the container's own devpts below root_fd. */
@@ -97,7 +105,10 @@ struct stage_request {
         const char *label;             /* text for label_fd, NULL */
         int sync_fd, listen_fd, label_fd;      /* as init will have them */
         bool wait_start, in_userns;
+        bool keep_groups;              /* leave the supplementary groups as they are */
 };
+/* The annotation by which callers let a container keep the groups of who starts it (podman's "--group-add keep-groups"). */
+bool groups_kept(const struct oci_spec *spec);
 /* A sealed memfd with program and plan. */
 int stage_make(const struct stage_request *request, struct err *err);
 /* Error of a stage message: the words of the command's failure. */

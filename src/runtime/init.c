@@ -23,7 +23,8 @@ static int become_root(const struct init *in, struct err *err)
                 return 0;
         if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
                 return err_sys(err, "become root of the user namespace");
-        (void)setgroups(0, NULL); /* denied where the namespace was made without privilege */
+        if (!groups_kept(in->spec))
+                (void)setgroups(0, NULL); /* denied where the namespace was made without privilege */
         /* Changing ids hid our files in /proc from us. Where nobody else can be yet, that is not needed. */
         if (!in->guarded)
                 prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -106,6 +107,8 @@ static int run_hooks(struct init *in, struct err *err)
                 return 0;
         if (sync_send(in->sync_fd, SYNC_MOUNTED, err) < 0 || sync_expect(in->sync_fd, SYNC_HOOKS_DONE, err) < 0)
                 return -1;
+        if (fchdir(in->root_fd) < 0)
+                return err_sys(err, "change to the root");
         return runtime_hooks(spec, OCI_HOOK_CREATE_CONTAINER, in->request->id, in->request->bundle, getpid(),
                              "creating", err);
 }
@@ -182,8 +185,10 @@ static int launch(struct init *in, struct err *err)
         if (start_hooks(in, err) < 0 || process_prepare(&in->spec->process, in->spec->personality_domain, err) < 0)
                 return -1;
         char **args = command_line(in);
+        struct oci_process process = in->spec->process;
+        process.env = process_environment(&in->spec->process);
         int listener = request->start_listen_fd > 0 ? request->start_listen_fd : -1;
-        return process_launch(&in->spec->process, args, in->console_fd >= 0 ? terminal : request->stdio,
+        return process_launch(&process, args, in->console_fd >= 0 ? terminal : request->stdio,
                               request->preserve_fds, in->sync_fd, listener, in->label_fd, in->stage_fd, err);
 }
 

@@ -78,6 +78,12 @@ static void plan_caps(struct stage_plan *plan, const struct oci_process *process
         plan->ambient = sets.ambient;
 }
 
+bool groups_kept(const struct oci_spec *spec)
+{
+        const char *value = strv_env_get(spec->annotations, "run.oci.keep_original_groups");
+        return value && !str_eq(value, "0");
+}
+
 static int plan_fill(struct stage_plan *plan, const struct stage_request *r, uint32_t *ret_used, struct err *err)
 {
         const struct oci_process *process = r->process;
@@ -91,7 +97,10 @@ static int plan_fill(struct stage_plan *plan, const struct stage_request *r, uin
         plan->gid = process->gid;
         plan->group_count = (uint32_t)process->additional_gid_count;
         plan->umask = process->has_umask ? process->umask & 0777 : 022;
-        plan->set_groups = process->additional_gid_count || !r->in_userns ? STAGE_GROUPS_MUST : STAGE_GROUPS_MAY;
+        if (r->keep_groups)
+                plan->set_groups = STAGE_GROUPS_KEEP;
+        else
+                plan->set_groups = process->additional_gid_count || !r->in_userns ? STAGE_GROUPS_MUST : STAGE_GROUPS_MAY;
         plan->no_new_privs = process->no_new_privileges;
         plan->wait_start = r->wait_start;
         plan->notify = f->count && f->notify;
@@ -160,6 +169,8 @@ int stage_error(const struct sync_message *m, struct err *err)
         };
         if (m->step == STAGE_EXEC)
                 return exec_error(m, err);
+        if (m->step == STAGE_INTERPRETER)
+                return err_set(err, ERR_NO_COMMAND, "exec %s: no such file or directory", m->text);
         if (m->step < 0 || (size_t)m->step >= ELEMENTS(words))
                 return err_set(err, ERR_SYSTEM, "init failed at an unknown step");
         int r = err_sysnum(err, m->error, "%s", words[m->step]);

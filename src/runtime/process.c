@@ -1,4 +1,6 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include "base/file.h"
@@ -116,6 +118,24 @@ int process_set_oom_score(const struct oci_process *p, pid_t pid, struct err *er
                 return -1;
         err_clear(err);
         return 0;
+}
+
+char **process_environment(const struct oci_process *p)
+{
+        struct err unused = ERR_INIT;
+        char **env = strv_dup(p->env), user[16];
+        uint32_t uid, gid;
+        _cleanup_free_ uint32_t *gids = NULL;
+        _cleanup_free_ char *home = NULL;
+        size_t count;
+        if (strv_env_get(env, "HOME"))
+                return env;
+        snprintf(user, sizeof(user), "%" PRIu32, p->uid);
+        _cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root < 0 || runtime_user_resolve(root, user, &uid, &gid, &gids, &count, &home, &unused) < 0)
+                home = xstrdup("/");
+        strv_push_take(&env, xasprintf("HOME=%s", home));
+        return env;
 }
 
 int process_prepare(const struct oci_process *p, const char *domain, struct err *err)

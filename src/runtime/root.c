@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include "base/path.h"
@@ -63,7 +64,8 @@ static int make_root(struct init *in, struct err *err)
         return mount_make(rootfs, &w, base_fd(in), in->userns_fd, err);
 }
 
-/* On top of "/" of our own mount namespace: no directory of the host is needed, and pivot_root finds it there. */
+/* A directory of the host is laid on its own path: hooks look for the root there, to mount files into it, and so do sources of
+ * binds that come from mounts before them. An overlay has no path: on top of "/" of our own mount namespace pivot_root finds it. */
 static int attach_root(struct init *in, struct err *err)
 {
         if (str_empty(in->spec->root_path) && !in->request->rootfs)
@@ -73,7 +75,8 @@ static int attach_root(struct init *in, struct err *err)
                 return err_add(err, "root");
         if (!mount_is_directory(in->root_fd))
                 return err_set(err, ERR_INVALID, "root is no directory");
-        if (move_mount(in->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        in->root_at_path = !in->request->rootfs && move_mount(in->root_fd, "", base_fd(in), in->spec->root_path, MOVE_MOUNT_F_EMPTY_PATH) == 0;
+        if (!in->root_at_path && move_mount(in->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 return err_sys(err, "attach the root");
         return 0;
 }
@@ -87,7 +90,7 @@ static int place_of(struct init *in, const struct oci_mount *m, bool directory, 
                 if (fd >= 0)
                         return fd;
                 if (err->sys != ENOENT)
-                        return err_set(err, ERR_INVALID, "%s must be mounted on an ordinary directory", m->type);
+                        return err_set(err, ERR_INVALID, "%s must be mounted on ordinary directory", m->type);
                 err_clear(err);
         }
         return mount_place(in->root_fd, m->destination, directory, err);
@@ -153,6 +156,19 @@ static int in_turn(int early_fd)
         return copy;
 }
 
+/* A tmpfs that nothing is said of looks like the directory it covers. */
+static void keep_mode(const struct init *in, const struct oci_mount *m, struct mount_words *w)
+{
+        struct err unused = ERR_INIT;
+        struct stat st;
+        STRV_FOREACH (word, w->data)
+                if (str_starts(*word, "mode="))
+                        return;
+        _cleanup_close_ int fd = path_open_in(in->root_fd, m->destination, O_PATH | O_DIRECTORY, 0, &unused);
+        if (fd >= 0 && fstat(fd, &st) == 0)
+                strv_push_take(&w->data, xasprintf("mode=%o", st.st_mode & 07777));
+}
+
 static int add_mount(struct init *in, size_t index, struct err *err)
 {
         const struct oci_mount *m = &in->spec->mounts[index];
@@ -162,6 +178,11 @@ static int add_mount(struct init *in, size_t index, struct err *err)
         if (w.remount)
                 return remount(in, m, &w, err);
         _cleanup_close_ int fd = in_turn(TAKE_FD(in->mount_fds[index]));
+        if (!w.bind && str_eq(m->type, "tmpfs"))
+                keep_mode(in, m, &w);
+        bool late = !w.bind && str_eq(m->type, "tmpfs") && (w.set & MOUNT_ATTR_RDONLY);
+        if (late)
+                w.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
         if (fd < 0)
                 fd = mount_make(m, &w, base_fd(in), in->userns_fd, err);
         _cleanup_close_ int place = fd < 0 ? -1 : place_of(in, m, mount_is_directory(fd), err);
@@ -169,7 +190,22 @@ static int add_mount(struct init *in, size_t index, struct err *err)
                 return -1;
         if (w.copy_up && copy_up(place, fd, err) < 0)
                 return -1;
-        return mount_attach(fd, place, err);
+        if (mount_attach(fd, place, err) < 0)
+                return -1;
+        if (late)
+                in->mount_fds[index] = TAKE_FD(fd);
+        return 0;
+}
+
+/* Read-only ones that others lay their places in. */
+static int seal_mounts(struct init *in, struct err *err)
+{
+        for (size_t i = 0; i < in->spec->mount_count; i++) {
+                _cleanup_close_ int fd = TAKE_FD(in->mount_fds[i]);
+                if (fd >= 0 && mount_set(fd, MOUNT_ATTR_RDONLY, 0, false, err) < 0)
+                        return err_add(err, "mount %s", in->spec->mounts[i].destination);
+        }
+        return 0;
 }
 
 static bool is_cgroup(const struct oci_mount *m)
@@ -241,7 +277,7 @@ int root_build(struct init *in, struct err *err)
                 return -1;
         if (add_reaper(in, err) < 0)
                 return err_add(err, "init");
-        return add_mounts(in, true, err);
+        return add_mounts(in, true, err) < 0 ? -1 : seal_mounts(in, err);
 }
 
 static const struct {
@@ -275,6 +311,45 @@ static int enter_shared(struct init *in, struct err *err)
         return fchdir(root) < 0 || kernel_change_root(".") < 0 || chdir("/") < 0 ? err_sys(err, "enter the root") : 0;
 }
 
+/* proc(5) writes blanks and backslashes of a path as three octal digits. Heap. */
+static char *point_decode(const char *text)
+{
+        char *out = xstrdup(text), *to = out;
+        for (const char *p = text; *p; p++)
+                if (p[0] == '\\' && strspn(p + 1, "01234567") >= 3) {
+                        *to++ = (char)((p[1] - '0') * 64 + (p[2] - '0') * 8 + p[3] - '0');
+                        p += 3;
+                } else {
+                        *to++ = *p;
+                }
+        *to = 0;
+        return out;
+}
+
+/* Without pivot_root the host's mounts stay below ours. A whole procfs or sysfs among them would let a user namespace made
+ * inside mount another one, without the paths that are masked here. */
+static int hide_host_kinds(struct err *err)
+{
+        _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
+        _cleanup_strv_ char **points = NULL;
+        _cleanup_free_ char *line = NULL;
+        size_t size = 0;
+        if (!f)
+                return err_sys(err, "/proc/self/mountinfo");
+        while (getline(&line, &size, f) > 0) {
+                const char *type = strstr(line, " - ");
+                _cleanup_strv_ char **fields = strv_split(line, " ", true);
+                if (type && (str_starts(type + 3, "proc ") || str_starts(type + 3, "sysfs ")) && strv_len(fields) > 4)
+                        strv_push_take(&points, point_decode(fields[4]));
+        }
+        /* Paths lead through the old root, so those of the container's own mounts lead to none. */
+        for (size_t i = strv_len(points); i-- > 0;)
+                if (umount2(points[i], MNT_DETACH) < 0 && errno == EPERM &&
+                    mount("none", points[i], "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=0k,nr_inodes=2") < 0)
+                        return err_sys(err, "cover %s", points[i]);
+        return 0;
+}
+
 int root_enter(struct init *in, struct err *err)
 {
         if (in->spec->root_readonly && mount_set(in->root_fd, MOUNT_ATTR_RDONLY, 0, false, err) < 0)
@@ -284,7 +359,11 @@ int root_enter(struct init *in, struct err *err)
         if (fchdir(in->root_fd) < 0)
                 return err_sys(err, "enter the root");
         if (in->request->no_pivot) {
-                /* Our root is stacked on the old one at "/": ".." from it leads back to itself. */
+                if (hide_host_kinds(err) < 0)
+                        return -1;
+                /* Stacked on the old one at "/": ".." from it leads back to itself. */
+                if (in->root_at_path && move_mount(in->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+                        return err_sys(err, "move the root");
                 if (kernel_change_root(".") < 0 || chdir("/") < 0)
                         return err_sys(err, "enter the root");
                 return set_root_propagation(in, err);

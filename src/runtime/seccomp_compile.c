@@ -247,6 +247,8 @@ static int add_rule(struct compilation *c, const struct oci_seccomp_rule *r, str
                         return err_set(err, ERR_INVALID, "system calls have arguments 0 to 5");
         if (action == SCMP_ACT_NOTIFY && strv_has(r->names, "sendmsg"))
                 return err_set(err, ERR_INVALID, "SCMP_ACT_NOTIFY of sendmsg: the listener itself is sent with it");
+        if (action == SCMP_ACT_NOTIFY && strv_has(r->names, "write"))
+                return err_set(err, ERR_INVALID, "SCMP_ACT_NOTIFY cannot be used for the write syscall");
         if (action == SCMP_ACT_NOTIFY)
                 c->notify = true;
         STRV_FOREACH (name, r->names) {

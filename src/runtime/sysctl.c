@@ -67,6 +67,8 @@ static int check_one(const struct oci_spec *spec, const char *entry, struct err 
                 return -1;
         if (str_eq(path, "kernel/hostname"))
                 return err_set(err, ERR_INVALID, "linux.sysctl.kernel.hostname: is set by the field \"hostname\"");
+        if (str_eq(path, "kernel/domainname") && !str_empty(spec->domainname) && !str_eq(strchr(entry, '=') + 1, spec->domainname))
+                return err_set(err, ERR_INVALID, "linux.sysctl.kernel.domainname: is another than the field \"domainname\"");
         for (size_t i = 0; i < ELEMENTS(namespaced); i++) {
                 const char *row = namespaced[i].path;
                 if (!(str_ends(row, "/") ? str_starts(path, row) : str_eq(path, row)))

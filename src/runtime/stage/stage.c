@@ -156,7 +156,9 @@ static void become_user(uint64_t keep)
 {
         long r;
         control(PR_SET_KEEPCAPS, 1, 0);
-        r = CALL(__NR_setgroups, plan.group_count, plan.group_count ? text(plan.groups) : NULL, 0, 0);
+        r = 0;
+        if (plan.set_groups != STAGE_GROUPS_KEEP)
+                r = CALL(__NR_setgroups, plan.group_count, plan.group_count ? text(plan.groups) : NULL, 0, 0);
         if (r < 0 && plan.set_groups == STAGE_GROUPS_MUST)
                 fail(STAGE_GROUPS, r);
         if ((r = CALL(__NR_setresgid, plan.gid, plan.gid, plan.gid, 0)) < 0)
@@ -281,6 +283,8 @@ __attribute__((noreturn)) static void run(char **argv, char **envp)
         long worst = -2; /* ENOENT */
         for (const char *path = text(plan.candidates); *path; path += length(path) + 1) {
                 long r = CALL(__NR_execve, path, argv, envp, 0);
+                if (r == -2 && CALL(__NR_faccessat, AT_FDCWD, path, 0 /* F_OK */, 0) == 0)
+                        fail(STAGE_INTERPRETER, r); /* it is there, and what it asks for is not */
                 if (r == -13 /* EACCES */)
                         worst = r;
                 else if (r != -2 && r != -20 /* ENOTDIR */)

@@ -15,6 +15,7 @@
 #define STAGE_MAGIC "tare stage plan"  /* 16 bytes with its NUL */
 #define STAGE_DATA_MAX (126u << 10)
 /* MAY: an unprivileged user namespace denies setgroups(2), and without groups to set that is no failure. */
+#define STAGE_GROUPS_KEEP 0
 #define STAGE_GROUPS_MAY 1
 #define STAGE_GROUPS_MUST 2
 
@@ -36,7 +37,8 @@ struct stage_plan {
 
 /* Where it failed, for the words of the error. */
 enum stage_step { STAGE_CWD, STAGE_CWD_OUTSIDE, STAGE_BOUNDING, STAGE_GROUPS, STAGE_GID, STAGE_UID, STAGE_CAPS, STAGE_AMBIENT,
-                  STAGE_START, STAGE_LABEL, STAGE_NO_NEW_PRIVS, STAGE_SECCOMP, STAGE_EXEC };
+                  STAGE_START, STAGE_LABEL, STAGE_NO_NEW_PRIVS, STAGE_SECCOMP, STAGE_EXEC,
+                  STAGE_INTERPRETER };
 
 /* What is said over the sync socket, in both directions. */
 enum sync_type { SYNC_MAPPED = 1, SYNC_CGROUP, SYNC_NETWORK, SYNC_HOOKS_DONE, SYNC_START,           /* to init */

@@ -241,7 +241,7 @@ static void cve_2019_19921(void **state)
         struct swapped s = swap_in("proc", "/tmp/proc");
         _cleanup_box_ struct box b;
         box_init(&b, "true");
-        box_refused(&b, ERR_INVALID, "proc must be mounted on an ordinary directory");
+        box_refused(&b, ERR_INVALID, "proc must be mounted on ordinary directory");
         swap_back(&s);
 }
 
@@ -281,13 +281,13 @@ static void cve_2023_28642(void **state)
                 struct swapped s = swap_in("proc", targets[i]);
                 _cleanup_box_ struct box b;
                 box_init(&b, "true");
-                box_refused(&b, ERR_INVALID, "must be mounted on an ordinary directory");
+                box_refused(&b, ERR_INVALID, "must be mounted on ordinary directory");
                 swap_back(&s);
         }
         struct swapped s = swap_in("sys", "/tmp");
         _cleanup_box_ struct box b;
         box_init(&b, "true");
-        box_refused(&b, ERR_INVALID, "must be mounted on an ordinary directory");
+        box_refused(&b, ERR_INVALID, "must be mounted on ordinary directory");
         swap_back(&s);
         /* A link of the image that leads below /proc is judged by where it leads. */
         _cleanup_free_ char *link = xasprintf("%s/root/door", harness_dir);
