@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
-#include "engine/log_files-internal.h"
+#include "base/linefiles.h"
 #include "engine/log_record-internal.h"
 
 /* A wake-up that is lost costs this long, ms. */
@@ -19,7 +19,7 @@ struct log_reading {
         const struct log_options *options;
         log_line_fn fn;
         void *data;
-        struct log_files files;
+        struct line_files files;
         char *text;                    /* decoded; grows with the longest line */
         size_t text_size;
         bool past_until;
@@ -27,7 +27,7 @@ struct log_reading {
 
 static void reading_done(struct log_reading *r)
 {
-        log_files_done(&r->files);
+        line_files_done(&r->files);
         free(r->text);
 }
 
@@ -55,7 +55,7 @@ static int read_all(struct log_reading *r, struct err *err)
         size_t len;
         int more = 0;
         struct log_record record;
-        while (!r->past_until && (more = log_files_line(&r->files, &line, &len, err)) == 1)
+        while (!r->past_until && (more = line_files_line(&r->files, &line, &len, err)) == 1)
                 if (log_record_parse(line, len, &record) && record_give(r, &record, err) < 0)
                         return -1;
         return more < 0 ? -1 : 0;
@@ -130,6 +130,15 @@ static int follow(struct log_reading *r, struct err *err)
         return 0;
 }
 
+static bool record_time(const char *line, size_t len, int64_t *ret)
+{
+        struct log_record record;
+        if (!log_record_parse(line, len, &record))
+                return false;
+        *ret = record.time;
+        return true;
+}
+
 int container_logs(struct engine *e, const char *name, const struct log_options *o, log_line_fn fn, void *data, struct err *err)
 {
         _cleanup_container_ struct container c = { 0 };
@@ -142,7 +151,7 @@ int container_logs(struct engine *e, const char *name, const struct log_options 
         if (str_eq(c.config.log_driver, "none"))
                 return err_set(err, ERR_UNSUPPORTED, "configured logging driver does not support reading");
         _cleanup_free_ char *dir = container_dir_path(e, c.id), *path = xasprintf("%s/%s-json.log", dir, c.id);
-        if (log_files_open(path, o->tail, o->since, &r.files, err) < 0)
+        if (line_files_open(path, o->tail, o->since, record_time, &r.files, err) < 0)
                 return -1;
         /* as docker does: what is not running now is not waited for */
         return o->follow && container_is_running(&c) ? follow(&r, err) : read_all(&r, err);

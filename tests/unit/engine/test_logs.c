@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/timefmt.h"
-#include "engine/log_files-internal.h"
+#include "base/linefiles.h"
 #include "engine/log_record-internal.h"
 
 static const char *decoded(const char *text)
@@ -201,7 +201,7 @@ static void shift(const char *path, unsigned from, unsigned to)
         assert_int_equal(rename(old, new), 0);
 }
 
-static void expect_lines(struct log_files *l, int from, int to)
+static void expect_lines(struct line_files *l, int from, int to)
 {
         const char *line;
         char text[16];
@@ -209,21 +209,21 @@ static void expect_lines(struct log_files *l, int from, int to)
         struct log_record r;
         struct err err = ERR_INIT;
         for (int i = from; i <= to; i++) {
-                assert_int_equal(log_files_line(l, &line, &len, &err), 1);
+                assert_int_equal(line_files_line(l, &line, &len, &err), 1);
                 assert_true(log_record_parse(line, len, &r));
                 snprintf(text, sizeof(text), "%d\\n", i);
                 assert_int_equal(r.len, strlen(text));
                 assert_memory_equal(r.text, text, r.len);
         }
-        assert_int_equal(log_files_line(l, &line, &len, &err), 0);
+        assert_int_equal(line_files_line(l, &line, &len, &err), 0);
 }
 
 static void test_rotation(void **state)
 {
         struct fixture *f = *state;
         _cleanup_free_ char *path = path_join(f->dir, "log");
-        _cleanup_log_files_ struct log_files l = { .fd = -1 };
-        OK(log_files_open(path, -1, 0, &l, &err));
+        _cleanup_line_files_ struct line_files l = { .fd = -1 };
+        OK(line_files_open(path, -1, 0, NULL, &l, &err));
         expect_lines(&l, 1, 0);        /* nothing there yet */
         append(path, 1, 3);
         expect_lines(&l, 1, 3);
@@ -255,8 +255,8 @@ static void test_truncation(void **state)
         struct fixture *f = *state;
         _cleanup_free_ char *path = path_join(f->dir, "log");
         append(path, 1, 9);
-        _cleanup_log_files_ struct log_files l = { .fd = -1 };
-        OK(log_files_open(path, 2, 0, &l, &err));
+        _cleanup_line_files_ struct line_files l = { .fd = -1 };
+        OK(line_files_open(path, 2, 0, NULL, &l, &err));
         expect_lines(&l, 8, 9);
         assert_int_equal(truncate(path, 0), 0);
         append(path, 10, 12);

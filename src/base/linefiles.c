@@ -1,4 +1,4 @@
-#include "engine/log_files-internal.h"
+#include "base/linefiles.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,16 +8,17 @@
 #include <unistd.h>
 
 #define BLOCK ((size_t)128 << 10)
-#define LINE_MAX_BYTES ((size_t)1 << 20)       /* the monitor's records are a tenth of it */
-#define FILES_MAX 1001                         /* the monitor keeps at most 1000 */
+#define LINE_MAX_BYTES ((size_t)1 << 20)       /* the records we know are a tenth of it */
+#define SLACK 1000000000                       /* ns */
+#define FILES_MAX 1001                         /* writers keep at most 1000 */
 
-void log_files_done(struct log_files *l)
+void line_files_done(struct line_files *l)
 {
         free(l->path);
         mem_closep(&l->fd);
         l->fd = -1;
         buf_done(&l->buffer);
-        *l = (struct log_files){ .fd = -1 };
+        *l = (struct line_files){ .fd = -1 };
 }
 
 /* The n-th file, 0 the newest; -1 with errno. */
@@ -91,14 +92,14 @@ static int newer_open(const char *path, const struct stat *mine, int *ret_fd, st
         return 1;
 }
 
-static void position(struct log_files *l, off_t offset)
+static void position(struct line_files *l, off_t offset)
 {
         l->offset = offset;
         l->at = l->scanned = 0;
         buf_reset(&l->buffer);
 }
 
-static void file_take(struct log_files *l, int fd)
+static void file_take(struct line_files *l, int fd)
 {
         mem_closep(&l->fd);
         l->fd = fd;
@@ -106,7 +107,7 @@ static void file_take(struct log_files *l, int fd)
 }
 
 /* 1 when the reader now stands at the beginning of another file. */
-static int file_next(struct log_files *l, struct err *err)
+static int file_next(struct line_files *l, struct err *err)
 {
         struct stat mine, st;
         int fd = -1, more;
@@ -148,7 +149,7 @@ static int tail_find(int fd, off_t size, int64_t *lines, off_t *ret)
         return 0;
 }
 
-static int tail_open(struct log_files *l, int64_t tail, struct err *err)
+static int tail_open(struct line_files *l, int64_t tail, struct err *err)
 {
         struct stat st, last = { 0 };
         for (unsigned n = 0; n < FILES_MAX; n++) {
@@ -178,9 +179,20 @@ static bool ends_before(int fd, int64_t since)
         return since > 0 && fstat(fd, &st) == 0 && ((int64_t)st.st_mtim.tv_sec + 1) * 1000000000 + st.st_mtim.tv_nsec < since;
 }
 
-int log_files_open(const char *path, int64_t tail, int64_t since, struct log_files *ret, struct err *err)
+/* Coarse clocks and several writers: lines a little out of order are still found. */
+static int since_find(struct line_files *l, int64_t since, line_key_fn time, struct err *err)
 {
-        _cleanup_log_files_ struct log_files l = { .path = xstrdup(path), .fd = -1, .buffer = BUF_INIT(LINE_MAX_BYTES + BLOCK) };
+        struct stat st;
+        off_t offset;
+        if (fstat(l->fd, &st) < 0 || line_bisect(l->fd, st.st_size, since - SLACK, time, &offset, err) < 0)
+                return err_add(err, "%s", l->path);
+        position(l, offset);
+        return 0;
+}
+
+int line_files_open(const char *path, int64_t tail, int64_t since, line_key_fn time, struct line_files *ret, struct err *err)
+{
+        _cleanup_line_files_ struct line_files l = { .path = xstrdup(path), .fd = -1, .buffer = BUF_INIT(LINE_MAX_BYTES + BLOCK) };
         if (tail >= 0) {
                 if (tail_open(&l, tail, err) < 0)
                         return -1;
@@ -188,18 +200,18 @@ int log_files_open(const char *path, int64_t tail, int64_t since, struct log_fil
                 int more = file_next(&l, err);
                 while (more == 1 && ends_before(l.fd, since))
                         more = file_next(&l, err);
-                if (more < 0)
+                if (more < 0 || (more == 1 && since > 0 && time && since_find(&l, since, time, err) < 0))
                         return -1;
         }
         *ret = l;
-        l = (struct log_files){ .fd = -1 };
+        l = (struct line_files){ .fd = -1 };
         return 0;
 }
 
 /* --- reading --- */
 
 /* Adds a block to the buffer; 0 at the end of the file. */
-static int block_read(struct log_files *l, struct err *err)
+static int block_read(struct line_files *l, struct err *err)
 {
         struct stat st;
         if (l->at) {
@@ -224,7 +236,7 @@ static int block_read(struct log_files *l, struct err *err)
         return n > 0;
 }
 
-static bool line_take(struct log_files *l, const char **ret_line, size_t *ret_len)
+static bool line_take(struct line_files *l, const char **ret_line, size_t *ret_len)
 {
         const char *from = l->buffer.data + l->at, *newline = NULL;
         size_t have = l->buffer.len - l->at;
@@ -241,7 +253,7 @@ static bool line_take(struct log_files *l, const char **ret_line, size_t *ret_le
 
 /* At the end of a file. What was written between the last read and a rotation is still to be had from the old one, so that is read once more
  * before the next is taken. 1: go on reading. */
-static int end_reached(struct log_files *l, bool *rotated, struct err *err)
+static int end_reached(struct line_files *l, bool *rotated, struct err *err)
 {
         struct stat mine, st;
         _cleanup_close_ int fd = -1;
@@ -256,7 +268,7 @@ static int end_reached(struct log_files *l, bool *rotated, struct err *err)
         return more;
 }
 
-int log_files_line(struct log_files *l, const char **ret_line, size_t *ret_len, struct err *err)
+int line_files_line(struct line_files *l, const char **ret_line, size_t *ret_len, struct err *err)
 {
         bool rotated = false;
         for (;;) {
