@@ -97,6 +97,11 @@ static void configure(struct db *db)
         sqlite3_wal_hook(db->handle, note_wal_pages, db);
 }
 
+const char *db_path(const struct db *db)
+{
+        return db->path;
+}
+
 int db_open(const char *path, const struct db_schema *const *schemas, struct db **ret_db, struct err *err)
 {
         if (create_file(path, err) < 0)

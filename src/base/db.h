@@ -26,6 +26,8 @@ struct db_schema {
 int db_open(const char *path, const struct db_schema *const *schemas, struct db **ret_db, struct err *err);
 void db_close(struct db *db);
 DEFINE_CLEANUP(struct db *, db_close)
+/* The file given to db_open(); borrowed. */
+const char *db_path(const struct db *db);
 /* In a forked child: drops the handle without touching the file (its descriptors are left to exec's O_CLOEXEC). */
 void db_forget(struct db *db);
 

@@ -194,7 +194,10 @@ static int export_run(struct cli *cli, void *options, char **args, struct err *e
         if (root < 0 || output_open(o->output, &out, err) < 0)
                 return -1;
         struct tree_write write = { .root_fd = root, .path = "/", .name = "", .one_file_system = true };
-        return tree_to_tar(&write, out.fd, err) < 0 ? -1 : output_finish(&out, err);
+        if (tree_to_tar(&write, out.fd, err) < 0 || output_finish(&out, err) < 0)
+                return -1;
+        container_tell(e, &c, "export", NULL);
+        return 0;
 }
 
 static const struct option_row export_rows[] = {
@@ -263,7 +266,11 @@ static int commit_run(struct cli *cli, void *options, char **args, struct err *e
         struct err late = ERR_INIT;
         if (paused && container_pause(e, c.id, false, &late) < 0 && result == 0)
                 return err_set(err, late.kind, "%s", late.msg);
-        return result < 0 ? -1 : out_line(err, "%s", image.id);
+        if (result < 0)
+                return -1;
+        _cleanup_free_ char *id = xasprintf("imageID=%s", image.id);
+        container_tell(e, &c, "commit", (char *[]){ id, NULL });
+        return out_line(err, "%s", image.id);
 }
 
 static const struct option_row commit_rows[] = {

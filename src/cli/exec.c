@@ -51,7 +51,9 @@ static int exec_run(struct cli *cli, void *options, char **args, struct err *err
         if (x->detach)
                 return 0;
         _cleanup_close_ int pidfd = s.pidfd, console = s.console_fd;
-        return exec_session(x, &s, err);
+        int status = exec_session(x, &s, err);
+        container_exec_ended(e, args[0], &s, status);
+        return status;
 }
 
 static void exec_done(void *options)

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/network-internal.h"
 #include "cli/output.h"
+#include "events/events.h"
 #include "net/network.h"
 
 struct network_create_options {
@@ -98,6 +99,12 @@ static int create_in(struct db *db, void *data, struct err *err)
         return network_create(db, c->wanted, &c->made, err);
 }
 
+static void network_tell(struct engine *e, const struct network *n, const char *action)
+{
+        _cleanup_free_ char *name = xasprintf("name=%s", n->name), *type = xasprintf("type=%s", n->driver);
+        events_tell(engine_root(e), "network", action, n->id, (char *[]){ name, type, NULL });
+}
+
 static int network_create_run(struct cli *cli, void *options, char **args, struct err *err)
 {
         const struct network_create_options *o = options;
@@ -111,6 +118,7 @@ static int network_create_run(struct cli *cli, void *options, char **args, struc
         if (addresses_apply(o, &wanted, err) < 0 || driver_options_apply(o->driver_options, &wanted, err) < 0 ||
             cli_engine(cli, &e, err) < 0 || network_transaction(e, create_in, &c, err) < 0)
                 return -1;
+        network_tell(e, &c.made, "create");
         int r = out_line(err, "%s", c.made.id);
         network_done(&c.made);
         return r;
@@ -165,7 +173,10 @@ static int network_rm_one(struct engine *e, const char *name, void *data, struct
                 fprintf(stderr, "tare: %s\n", err->msg);
                 return 0;
         }
-        return network_transaction(e, remove_in, &n, err) < 0 ? -1 : out_line(err, "%s", name);
+        if (network_transaction(e, remove_in, &n, err) < 0)
+                return -1;
+        network_tell(e, &n, "destroy");
+        return out_line(err, "%s", name);
 }
 
 static int network_rm_run(struct cli *cli, void *options, char **args, struct err *err)

@@ -44,6 +44,7 @@ int container_attach(struct engine *e, const char *name, bool want_stdin, int *r
         if (fd < 0)
                 return -1;
         *ret_client = fd;
+        container_tell(e, &c, "attach", NULL);
         return 0;
 }
 

@@ -187,12 +187,15 @@ int container_rename(struct engine *e, const char *name, const char *new_name, s
                 return -1;
         if (str_eq(c.name, wanted))
                 return err_set(err, ERR_INVALID, "Renaming a container with the same name as its current name");
-        free(c.name);
+        _cleanup_free_ char *old = c.name;
         c.name = xstrdup(wanted);
         if (db_begin(engine_db(e), false, err) < 0)
                 return -1;
         _cleanup_rollback_ struct db *tx = engine_db(e);
         if (db_exec(tx, NULL, err, "UPDATE containers SET name = ? WHERE id = ?", "ss", c.name, c.id) < 0)
                 return err->kind == ERR_CONFLICT ? name_taken(e, &c, err) : -1;
-        return db_commit(tx, err);
+        if (db_commit(tx, err) < 0)
+                return -1;
+        container_tell_one(e, &c, "rename", "oldName", old);
+        return 0;
 }

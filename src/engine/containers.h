@@ -27,6 +27,7 @@ struct container {
         int64_t created;               /* ns */
         struct container_config config;
         struct container_status status;        /* now */
+        bool death_told;               /* the event of its end is out, as it was to be started again */
         bool stopped_by_user;          /* unless-stopped, and no restart after stop */
         struct endpoint endpoint;      /* address and ports when it has a network and runs; container[0] == 0: none */
         char *command;                 /* entrypoint and cmd joined, as ps shows; heap */
@@ -110,8 +111,10 @@ struct exec_request {
 };
 void exec_request_done(struct exec_request *x);
 /* Foreground: the process is our child with the given stdio (tty: *ret_console is the master). detach: held by a monitor. */
-struct exec_session { pid_t pid; int pidfd; int console_fd; };
+struct exec_session { pid_t pid; int pidfd; int console_fd; char id[65]; };
 int container_exec(struct engine *e, const char *name, const struct exec_request *x, const int stdio[3], struct exec_session *ret, struct err *err);
+/* The foreground's last word: its caller has waited for it. */
+void container_exec_ended(struct engine *e, const char *name, const struct exec_session *s, int32_t status);
 
 /* --- looking --- */
 /* docker inspect's document of a container. */
@@ -125,6 +128,9 @@ struct log_options { bool follow, timestamps, details, out, err_; int64_t since,
 typedef int (*log_line_fn)(void *data, bool is_stderr, int64_t time, const char *bytes, size_t len, struct err *err);
 /* Lines in order, newline included where the container wrote one; follow ends when the container does. */
 int container_logs(struct engine *e, const char *name, const struct log_options *o, log_line_fn fn, void *data, struct err *err);
+
+/* Tells an event of a container, with its image, name and labels; `more`: "key=value", may be NULL. The verbs here tell their own. */
+void container_tell(struct engine *e, const struct container *c, const char *action, char *const *more);
 
 /* --- files; these need tar and digests, so they live in programs that link image/ --- */
 /* A descriptor of the container's root as it sees it (running: /proc/PID/root; else a detached mount). */

@@ -134,6 +134,7 @@ int container_create(struct engine *e, struct container_config *config, const ch
                 container_remove(e, c.id, &(struct container_remove){ .volumes = true }, &ignored);
                 return -1;
         }
+        container_tell(e, &c, "create", NULL);
         memcpy(ret_id, c.id, sizeof(c.id));
         return 0;
 }

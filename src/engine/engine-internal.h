@@ -86,4 +86,10 @@ int restart_policy_parse(const char *text, enum restart_kind *ret_kind, uint32_t
 int container_config_check_host(struct container_config *c, struct err *err);
 int signal_parse(const char *text, struct err *err);   /* "KILL", "SIGKILL", "9"; -1 */
 
+/* --- events (events/events.h); called when it is done --- */
+void container_tell_one(struct engine *e, const struct container *c, const char *action, const char *key, const char *value);
+/* "oom" where it was, and "die"; c->status is the last word. */
+void container_tell_died(struct engine *e, const struct container *c);
+void container_tell_network(struct engine *e, const struct container *c, const struct network *n, const char *action);
+
 #endif

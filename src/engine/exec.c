@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/proc.h"
@@ -110,7 +111,7 @@ static int exec_here(struct engine *e, struct container *c, const struct exec_re
         struct runtime_exec_result result;
         if (runtime_exec(&request, &result, err) < 0)
                 return cannot_run(err);
-        *ret = (struct exec_session){ result.pid, result.pidfd, result.console_fd };
+        *ret = (struct exec_session){ .pid = result.pid, .pidfd = result.pidfd, .console_fd = result.console_fd };
         return 0;
 }
 
@@ -147,6 +148,13 @@ static int exec_detached(struct engine *e, struct container *c, const struct exe
         return -1;
 }
 
+/* Docker's action has the command in it. */
+static void exec_tell(struct engine *e, const struct container *c, const char *what, const struct exec_request *x, const char *id)
+{
+        _cleanup_free_ char *command = strv_join(x->args, " "), *action = xasprintf("%s: %.4096s", what, command);
+        container_tell_one(e, c, action, "execID", id);
+}
+
 int container_exec(struct engine *e, const char *name, const struct exec_request *x, const int stdio[3], struct exec_session *ret,
                    struct err *err)
 {
@@ -160,5 +168,24 @@ int container_exec(struct engine *e, const char *name, const struct exec_request
                 return err_set(err, ERR_CONFLICT, "Container %s is not running", c.id);
         if (!x->args || str_empty(x->args[0]))
                 return err_set(err, ERR_INVALID, "No exec command specified");
-        return x->detach ? exec_detached(e, &c, x, err) : exec_here(e, &c, x, stdio, ret, err);
+        char id[65];
+        random_hex(id, 64);
+        exec_tell(e, &c, "exec_create", x, id);
+        if ((x->detach ? exec_detached(e, &c, x, err) : exec_here(e, &c, x, stdio, ret, err)) < 0)
+                return -1;
+        exec_tell(e, &c, "exec_start", x, id);
+        if (!x->detach)
+                memcpy(ret->id, id, sizeof(id));
+        return 0;
+}
+
+void container_exec_ended(struct engine *e, const char *name, const struct exec_session *s, int32_t status)
+{
+        struct err gone = ERR_INIT;
+        _cleanup_container_ struct container c = { 0 };
+        container_config_init(&c.config);
+        if (container_load(e, name, &c, &gone) < 0)
+                return;
+        _cleanup_free_ char *id = xasprintf("execID=%s", s->id), *code = xasprintf("exitCode=%d", status);
+        container_tell(e, &c, "exec_die", (char *[]){ id, code, NULL });
 }

@@ -32,13 +32,16 @@ static int network_end(struct engine *e, const struct container *c, struct err *
 {
         _cleanup_network_ struct network network = { 0 };
         struct err ignored = ERR_INIT;
-        if (!c->endpoint.container[0] || c->endpoint.port_count == 0)
+        if (!c->endpoint.container[0])
                 return 0;
         const char *mode = c->config.network_mode;
         bool standard = str_empty(mode) || str_eq(mode, "bridge") || str_eq(mode, "default");
         if ((standard ? network_default(engine_db(e), &network, &ignored) : network_find(engine_db(e), mode, &network, &ignored)) < 0)
                 return 0;
-        return network_detach(&network, &c->endpoint, err);
+        if (c->endpoint.port_count > 0 && network_detach(&network, &c->endpoint, err) < 0)
+                return -1;
+        container_tell_network(e, c, &network, "disconnect");
+        return 0;
 }
 
 static int row_end(struct engine *e, const struct container *c, struct err *err)
@@ -77,7 +80,10 @@ static int destroy(struct engine *e, struct container *c, bool volumes, bool mon
         if ((c->endpoint.container[0] && network_release(tx, c->id, err) < 0) || container_row_delete(e, c->id, err) < 0 ||
             volumes_unclaim(e, c, volumes, err) < 0)
                 return -1;
-        return db_commit(tx, err);
+        if (db_commit(tx, err) < 0)
+                return -1;
+        container_tell(e, c, "destroy", NULL);
+        return 0;
 }
 
 int container_destroy(struct engine *e, struct container *c, bool volumes, struct err *err)
@@ -87,7 +93,11 @@ int container_destroy(struct engine *e, struct container *c, bool volumes, struc
 
 static int finish(struct engine *e, struct container *c, bool monitor_waits, struct err *err)
 {
-        if (processes_end(e, c, err) < 0 || network_end(e, c, err) < 0)
+        if (processes_end(e, c, err) < 0)
+                return err_add(err, "container %.12s", c->id);
+        if (c->status.state == STATE_EXITED && !c->death_told)
+                container_tell_died(e, c);
+        if (network_end(e, c, err) < 0)
                 return err_add(err, "container %.12s", c->id);
         if (c->config.auto_remove)
                 return destroy(e, c, true, monitor_waits, err);
@@ -179,6 +189,7 @@ static int exited_act(struct engine *e, const char *id, int care, struct contain
         status.state = STATE_RESTARTING;
         status.pid = 0;
         *ret_again = true;
+        container_tell_died(e, c);
         return container_status_write(run_dir, &status, err);
 }
 

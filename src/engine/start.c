@@ -67,8 +67,14 @@ static void start_failed(struct engine *e, struct container *c, const struct err
 static int launch_or_undo(struct engine *e, struct container *c, const struct network *network, int run_dir, const struct container_start *how,
                           int *ret_client, struct err *err)
 {
-        if (container_launch(e, c, network, run_dir, how, ret_client, err) == 0)
+        if (container_launch(e, c, network, run_dir, how, ret_client, err) == 0) {
+                if (how->attach)
+                        container_tell(e, c, "attach", NULL);
+                if (c->endpoint.container[0])
+                        container_tell_network(e, c, network, "connect");
+                container_tell(e, c, "start", NULL);
                 return 0;
+        }
         start_failed(e, c, err);
         return -1;
 }
@@ -95,6 +101,7 @@ int container_run(struct engine *e, struct container_config *config, const char 
         }
         memcpy(ret_id, c.id, sizeof(c.id));
         *ret_created = true;
+        container_tell(e, &c, "create", NULL);
         return launch_or_undo(e, &c, &network, run_dir, how, ret_client, err);
 }
 

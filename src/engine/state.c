@@ -36,6 +36,7 @@ static void state_of_abandoned(struct container *c, bool began, bool status)
         }
         if (began && c->status.state == STATE_RESTARTING) {    /* who was to start it again was killed: the last word is the one before */
                 c->status.state = STATE_EXITED;
+                c->death_told = true;
         } else if (!began || c->status.state != STATE_EXITED) {
                 c->status.state = STATE_EXITED;
                 c->status.exit_code = began ? 137 : 255;

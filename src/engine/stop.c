@@ -35,6 +35,13 @@ static int init_signal(struct container *c, int signo, struct err *err)
         return signo == SIGKILL && c->status.state == STATE_PAUSED ? thaw(c, err) : 0;
 }
 
+static void tell_signal(struct engine *e, const struct container *c, int signo)
+{
+        char number[12];
+        snprintf(number, sizeof(number), "%d", signo);
+        container_tell_one(e, c, "kill", "signal", number);
+}
+
 int container_kill(struct engine *e, const char *name, const char *signal, struct err *err)
 {
         _cleanup_container_ struct container c = { 0 };
@@ -45,7 +52,10 @@ int container_kill(struct engine *e, const char *name, const char *signal, struc
                 return err_set(err, ERR_CONFLICT, "Cannot kill container: %s: Container %s is not running", name, c.id);
         if (signo == SIGKILL && container_row_set_stopped(e, c.id, true, err) < 0)
                 return -1;
-        return init_signal(&c, signo, err);
+        if (init_signal(&c, signo, err) < 0)
+                return -1;
+        tell_signal(e, &c, signo);
+        return 0;
 }
 
 /* The marker ends a restart's back-off. */
@@ -74,6 +84,7 @@ static int init_end(struct container *c, int64_t timeout, int signo, struct err 
                 return -1;
         if (init_signal(c, signo, err) < 0)
                 return -1;
+        tell_signal(e, c, signo);
         struct err late = ERR_INIT;
         if (timeout < 0) {
                 if (init_wait(c, INT64_MAX, err) < 0)
@@ -81,7 +92,10 @@ static int init_end(struct container *c, int64_t timeout, int signo, struct err 
         } else if (init_wait(c, timeout * 1000, &late) == 0) {
                 return 0;
         }
-        return init_signal(c, SIGKILL, err) < 0 ? -1 : init_wait(c, INT64_MAX, err);
+        if (init_signal(c, SIGKILL, err) < 0)
+                return -1;
+        tell_signal(e, c, SIGKILL);
+        return init_wait(c, INT64_MAX, err);
 }
 
 /* Under the container's lock, so that it meets no start half way: one that a policy asks for either sees our word, or we see what it started. */
@@ -103,9 +117,24 @@ static int stop_begin(struct engine *e, const char *id, struct container *c, boo
         return 0;
 }
 
-int container_stop(struct engine *e, const char *name, int64_t timeout, const char *signal, struct err *err)
+/* Its end is known to us or to its monitor, which finishes it meanwhile. */
+static int stop_finish(struct engine *e, const struct container *c, int session, struct err *err)
 {
         int32_t status;
+        struct err gone = ERR_INIT;
+        if (session >= 0 && session_exit_read(session, &status, &gone) == 1) {
+                if (container_finish(e, c->id, err) < 0)
+                        return -1;
+                session_cleaned(session);
+                return 0;
+        }
+        if (container_wait(e, c->id, NULL, &status, &gone) < 0)
+                return gone.kind == ERR_NOT_FOUND ? 0 : err_set(err, gone.kind, "%s", gone.msg);
+        return container_finish(e, c->id, err);
+}
+
+int container_stop(struct engine *e, const char *name, int64_t timeout, const char *signal, struct err *err)
+{
         char id[65];
         bool running;
         _cleanup_container_ struct container c = { 0 };
@@ -122,16 +151,10 @@ int container_stop(struct engine *e, const char *name, int64_t timeout, const ch
         int64_t grace = timeout != CONTAINER_STOP_DEFAULT ? timeout : c.config.stop_timeout >= 0 ? c.config.stop_timeout : 10;
         if (init_end(&c, grace, signo, err) < 0)
                 return err_add(err, "Cannot stop container %s", name);
-        struct err gone = ERR_INIT;
-        if (session >= 0 && session_exit_read(session, &status, &gone) == 1) {
-                if (container_finish(e, c.id, err) < 0)
-                        return -1;
-                session_cleaned(session);
-                return 0;
-        }
-        if (container_wait(e, c.id, NULL, &status, &gone) < 0)
-                return gone.kind == ERR_NOT_FOUND ? 0 : err_set(err, gone.kind, "%s", gone.msg);
-        return container_finish(e, c.id, err);
+        if (stop_finish(e, &c, session, err) < 0)
+                return -1;
+        container_tell(e, &c, "stop", NULL);
+        return 0;
 }
 
 int container_restart(struct engine *e, const char *name, int64_t timeout, struct err *err)
@@ -140,7 +163,13 @@ int container_restart(struct engine *e, const char *name, int64_t timeout, struc
         char id[65];
         if (container_resolve(e, name, id, err) < 0 || container_stop(e, id, timeout, NULL, err) < 0)
                 return -1;
-        return container_start(e, id, &how, NULL, err);
+        if (container_start(e, id, &how, NULL, err) < 0)
+                return -1;
+        _cleanup_container_ struct container c = { 0 };
+        struct err ended = ERR_INIT;
+        if (load(e, id, &c, &ended) == 0)
+                container_tell(e, &c, "restart", NULL);
+        return 0;
 }
 
 int container_pause(struct engine *e, const char *name, bool pause, struct err *err)
@@ -157,9 +186,10 @@ int container_pause(struct engine *e, const char *name, bool pause, struct err *
         _cleanup_close_ int run_dir = run_dir_open(e, c.id, err);
         if (run_dir < 0 || cgroup_open(path, &group, err) < 0 || cgroup_freeze(group, pause, err) < 0)
                 return -1;
-        if (!pause) {
+        if (!pause)
                 unlinkat(run_dir, "paused", 0);
-                return 0;
-        }
-        return file_write_at(run_dir, "paused", "", 0, 0600, false, err);
+        else if (file_write_at(run_dir, "paused", "", 0, 0600, false, err) < 0)
+                return -1;
+        container_tell(e, &c, pause ? "pause" : "unpause", NULL);
+        return 0;
 }

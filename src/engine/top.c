@@ -141,5 +141,8 @@ int container_top(struct engine *e, const char *name, char *const *ps_args, stru
         _cleanup_free_ char *path = container_cgroup_path(&c);
         if (cgroup_open(path, &group, err) < 0 || ps_run(ps_args, &output, err) < 0 || cgroup_pids(group, &pids, &count, err) < 0)
                 return -1;
-        return top_parse(output.data ? output.data : "", pids, count, ret, err);
+        if (top_parse(output.data ? output.data : "", pids, count, ret, err) < 0)
+                return -1;
+        container_tell(e, &c, "top", NULL);
+        return 0;
 }

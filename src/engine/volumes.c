@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
+#include "events/events.h"
 
 char *volume_path(const struct engine *e, const char *name) { return xasprintf("%s/volumes/%s/_data", engine_root(e), name); }
 
@@ -70,6 +71,11 @@ static bool name_valid(const char *name)
                str_only(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 }
 
+static void volume_tell(struct engine *e, const char *action, const char *name)
+{
+        events_tell(engine_root(e), "volume", action, name, (char *[]){ (char[]){ "driver=local" }, NULL });
+}
+
 int volume_create(struct engine *e, const char *name, char *const *labels, char *const *options, struct volume *ret, struct err *err)
 {
         char made[65];
@@ -89,6 +95,7 @@ int volume_create(struct engine *e, const char *name, char *const *labels, char 
         _cleanup_rollback_ struct db *tx = engine_db(e);
         if (volume_insert(e, name, anonymous, labels, options, err) < 0 || db_commit(tx, err) < 0)
                 return -1;
+        volume_tell(e, "create", name);
         return volume_find(e, name, ret, err);
 }
 
@@ -229,9 +236,10 @@ int volume_remove(struct engine *e, const char *name, bool force, struct err *er
         if (db_begin(engine_db(e), true, err) < 0)
                 return -1;
         _cleanup_rollback_ struct db *tx = engine_db(e);
-        if (refuse_used(e, name, err) < 0 || volume_drop(e, name, err) < 0)
+        if (refuse_used(e, name, err) < 0 || volume_drop(e, name, err) < 0 || db_commit(tx, err) < 0)
                 return -1;
-        return db_commit(tx, err);
+        volume_tell(e, "destroy", name);
+        return 0;
 }
 
 int volume_prune(struct engine *e, bool all, void (*told)(void *data, const char *name), void *data, uint64_t *ret_bytes, struct err *err)

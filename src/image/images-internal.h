@@ -25,6 +25,9 @@ int image_resolve(struct db *db, const char *text, const struct platform *platfo
 /* ERR_NOT_FOUND in docker's words. */
 int image_no_such(const char *text, struct err *err);
 
+/* Tells an event: "tag" of an image's id, "pull" of a name. name NULL: it has none. */
+void image_tell(struct db *db, const char *action, const char *id, const char *name);
+
 /* Where a name points: target (index or manifest) and manifest, heap. 1 found, 0 not, -1 error. */
 int name_lookup(struct db *db, const char *key, char **ret_target, char **ret_manifest, struct err *err);
 /* Inside a transaction. tagged: ns when a user did it here, 0 for a pull. */

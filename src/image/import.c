@@ -57,5 +57,8 @@ int image_import(struct db *db, struct storage *st, int in_fd, const struct imag
                                           .digest = made.digest,
                                           .size = (int64_t)made.size };
         const struct image_make make = { .config = &config, .layers = &layer, .layer_count = 1, .name = i->name };
-        return image_make(db, st, &make, ret, err) < 0 ? err_add(err, "import") : 0;
+        if (image_make(db, st, &make, ret, err) < 0)
+                return err_add(err, "import");
+        image_tell(db, "import", ret->id, NULL);
+        return 0;
 }

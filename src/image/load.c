@@ -92,6 +92,7 @@ static int record_names(struct load *l, const char *manifest, const char *media_
                 if (image_record(l->db, l->st, &record, &i, err) < 0)
                         return -1;
                 tell(l, "Loaded image ID", i.id);
+                image_tell(l->db, "load", i.id, NULL);
         }
         STRV_FOREACH (text, names) {
                 _cleanup_reference_ struct reference name = { 0 };
@@ -99,9 +100,11 @@ static int record_names(struct load *l, const char *manifest, const char *media_
                         return -1;
                 record.name = &name;
                 _cleanup_free_ char *familiar = reference_familiar(&name);
-                if (image_record(l->db, l->st, &record, NULL, err) < 0)
+                _cleanup_image_ struct image named = { 0 };
+                if (image_record(l->db, l->st, &record, &named, err) < 0)
                         return err_add(err, "%s", familiar);
                 tell(l, "Loaded image", familiar);
+                image_tell(l->db, "load", named.id, familiar);
         }
         l->loaded++;
         return 0;

@@ -88,7 +88,9 @@ int image_tag(struct db *db, const char *source, const struct reference *name, s
         } else if (how == IMAGE_TEXT_DIGEST) {
                 target = xstrdup(r.digest);
         }
-        if (name_put(db, name, target ? target : i.manifest, i.manifest, time_now(), err) < 0)
+        if (name_put(db, name, target ? target : i.manifest, i.manifest, time_now(), err) < 0 || db_commit(db, err) < 0)
                 return -1;
-        return db_commit(db, err);
+        _cleanup_free_ char *familiar = reference_familiar(name);
+        image_tell(db, "tag", i.id, familiar);
+        return 0;
 }

@@ -209,6 +209,7 @@ static int pull_one(struct pull *p, struct image *ret, struct err *err)
         if (image_record(p->db, p->st, &record, ret, err) < 0)
                 return -1;
         _cleanup_free_ char *familiar = reference_familiar(p->name);
+        image_tell(p->db, "pull", familiar, familiar);
         progress_line(p->progress, "Digest: %s", target);
         progress_line(p->progress, "Status: %s for %s", current ? "Image is up to date" : "Downloaded newer image",
                       familiar);

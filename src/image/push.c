@@ -366,5 +366,6 @@ int image_push(struct db *db, struct storage *st, const struct reference *name, 
         if (r < 0)
                 return err_add(err, "push %s", familiar);
         snprintf(ret_digest, DIGEST_SIZE, "%s", digest);
+        image_tell(db, "push", familiar, familiar);
         return 0;
 }

@@ -12,6 +12,7 @@ struct removal {
         struct ref *refs; /* of the image being removed */
         size_t ref_count;
         char **lines; /* told once the transaction is through */
+        char **events; /* "action", id and name, three words each; likewise */
         char **siblings; /* manifests chosen from the same index as a name that went */
         struct garbage garbage;
 };
@@ -32,6 +33,7 @@ static void removal_done(struct removal *r)
 {
         refs_reset(r);
         strv_free(r->lines);
+        strv_free(r->events);
         strv_free(r->siblings);
         garbage_done(&r->garbage);
 }
@@ -101,6 +103,23 @@ static int siblings_add(struct removal *r, const char *reference, struct err *er
         return more;
 }
 
+static void removal_note(struct removal *r, const char *word, const char *what, const char *action, const char *id, const char *name)
+{
+        strv_push_take(&r->lines, xasprintf("%s: %s", word, what));
+        const char *const words[] = { action, id, name };
+        for (size_t i = 0; i < ELEMENTS(words); i++)
+                strv_push(&r->events, words[i]);
+}
+
+static void removal_tell(const struct removal *r)
+{
+        if (r->how->told)
+                STRV_FOREACH (line, r->lines)
+                        r->how->told(r->how->data, *line);
+        for (char *const *e = r->events; e && *e; e += 3)
+                image_tell(r->db, e[0], e[1], e[2]);
+}
+
 static int ref_remove(struct removal *r, const struct ref *ref, const char *id, struct err *err)
 {
         int done;
@@ -116,7 +135,7 @@ static int ref_remove(struct removal *r, const struct ref *ref, const char *id, 
                                          ref->key);
         if (done < 0)
                 return -1;
-        strv_push_take(&r->lines, xasprintf("Untagged: %s", ref->familiar));
+        removal_note(r, "Untagged", ref->familiar, "untag", id, ref->familiar);
         return 0;
 }
 
@@ -228,7 +247,7 @@ static int delete_one(struct removal *r, const char *id, bool soft, bool quiet, 
         }
         if (refs_remove_all(r, id, err) < 0 || delete_rows(r, id, err) < 0)
                 return -1;
-        strv_push_take(&r->lines, xasprintf("Deleted: %s", id));
+        removal_note(r, "Deleted", id, "delete", id, id);
         *ret_deleted = true;
         return 0;
 }
@@ -355,9 +374,7 @@ static int remove_text(struct db *db, struct storage *st, const char *text, cons
         _cleanup_(removal_done) struct removal r = { .db = db, .how = how };
         if (remove_rows(&r, text, err) < 0)
                 return -1;
-        if (how->told)
-                STRV_FOREACH (line, r.lines)
-                        how->told(how->data, *line);
+        removal_tell(&r);
         return garbage_remove(db, st, &r.garbage, how->told, how->data, bytes, err);
 }
 

@@ -285,5 +285,9 @@ int image_save(struct db *db, struct storage *st, char *const *names, enum archi
         archive_write_set_bytes_per_block(s.a, 0);
         if (archive_write_open_fd(s.a, out_fd) != ARCHIVE_OK)
                 return archive_err(&s, err);
-        return write_all(&s, format, err) < 0 ? err_add(err, "save") : 0;
+        if (write_all(&s, format, err) < 0)
+                return err_add(err, "save");
+        STRV_FOREACH (name, names)
+                image_tell(db, "save", *name, NULL);
+        return 0;
 }

@@ -200,7 +200,7 @@ struct db *db_again(const char *path)
         return db;
 }
 
-char *db_path(void)
+char *scratch_db_path(void)
 {
         return xasprintf("%s/db", db_dir);
 }
@@ -210,7 +210,7 @@ struct db *db_fresh(void)
         snprintf(db_dir, sizeof(db_dir), "/tmp/tare-net-XXXXXX");
         if (!mkdtemp(db_dir))
                 return NULL;
-        _cleanup_free_ char *path = db_path();
+        _cleanup_free_ char *path = scratch_db_path();
         return db_again(path);
 }
 

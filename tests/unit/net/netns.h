@@ -27,7 +27,7 @@ bool shell(const char *command);
 struct db *db_fresh(void);
 void db_drop(struct db *db);
 /* Its file (heap), and a further handle on such a file. */
-char *db_path(void);
+char *scratch_db_path(void);
 struct db *db_again(const char *path);
 
 #endif

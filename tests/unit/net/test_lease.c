@@ -194,7 +194,7 @@ static void test_parallel(void **state)
         struct err err = ERR_INIT;
         assert_int_equal(ip4_net_parse("10.98.0.0/16", &wanted.subnet, &err), 0);
         make_network(&wanted, &wide);
-        _cleanup_free_ char *path = db_path();
+        _cleanup_free_ char *path = scratch_db_path();
         pid_t pids[CHILDREN];
         for (int c = 0; c < CHILDREN; c++) {
                 pids[c] = fork();

@@ -1,0 +1,42 @@
+/* What is told of a container: docker's attributes, so that its clients' filters work. */
+#include "base/str.h"
+#include "engine/engine-internal.h"
+#include "events/events.h"
+
+static char **attributes_make(const struct container *c, char *const *more)
+{
+        char **list = NULL;
+        strv_extend(&list, c->config.labels);
+        strv_push_take(&list, xasprintf("image=%s", c->config.image ? c->config.image : c->image_id));
+        strv_push_take(&list, xasprintf("name=%s", c->name));
+        strv_extend(&list, more);
+        return list;
+}
+
+void container_tell(struct engine *e, const struct container *c, const char *action, char *const *more)
+{
+        _cleanup_strv_ char **attributes = attributes_make(c, more);
+        events_tell(engine_root(e), "container", action, c->id, attributes);
+}
+
+void container_tell_one(struct engine *e, const struct container *c, const char *action, const char *key, const char *value)
+{
+        _cleanup_free_ char *attribute = xasprintf("%s=%s", key, value);
+        container_tell(e, c, action, (char *[]){ attribute, NULL });
+}
+
+void container_tell_died(struct engine *e, const struct container *c)
+{
+        _cleanup_free_ char *code = xasprintf("exitCode=%d", c->status.exit_code),
+                            *duration = xasprintf("execDuration=%lld", (long long)((c->status.finished - c->status.started) / 1000000000));
+        if (c->status.oom_killed)
+                container_tell(e, c, "oom", NULL);
+        container_tell(e, c, "die", (char *[]){ code, duration, NULL });
+}
+
+void container_tell_network(struct engine *e, const struct container *c, const struct network *n, const char *action)
+{
+        _cleanup_free_ char *container = xasprintf("container=%s", c->id), *name = xasprintf("name=%s", n->name),
+                            *type = xasprintf("type=%s", n->driver);
+        events_tell(engine_root(e), "network", action, n->id, (char *[]){ container, name, type, NULL });
+}
