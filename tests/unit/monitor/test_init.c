@@ -150,8 +150,9 @@ static void test_reaps(void **state)
         for (int one = 0; one < 2; one++) {
                 int out;
                 pid_t pid = init_start(SH("for i in 1 2 3 4; do (setsid sleep 0.05 &); done; sleep 0.3; "
-                                          "for s in /proc/[0-9]*/stat; do read -r line <$s && case $line in *'(sleep) "
-                                          "Z '\"$PPID\"*) echo zombie; esac; done 2>/dev/null; exit 3"),
+                                          "for n in $(seq 100); do z=; for s in /proc/[0-9]*/stat; do read -r line <$s && case $line in "
+                                          "*'(sleep) Z '\"$PPID\"*) z=zombie; esac; done 2>/dev/null; [ \"$z\" ] || exit 3; "
+                                          "sleep 0.1; done; echo zombie; exit 3"),
                                        one, &out);
                 char text[256] = "";
                 assert_int_equal(read(out, text, sizeof(text) - 1), 0);
