@@ -76,7 +76,7 @@ static int init_wait(struct container *c, int64_t timeout_ms, struct err *err)
         return proc_wait_gone(pidfd, timeout_ms > INT32_MAX ? -1 : (int)timeout_ms, err);
 }
 
-static int init_end(struct container *c, int64_t timeout, int signo, struct err *err)
+static int init_end(struct engine *e, struct container *c, int64_t timeout, int signo, struct err *err)
 {
         if (c->status.state == STATE_RESTARTING)
                 return 0;
@@ -149,7 +149,7 @@ int container_stop(struct engine *e, const char *name, int64_t timeout, const ch
         /* We clean up, so its monitor need not start a program for that. */
         _cleanup_close_ int session = session_promise(e, c.id);
         int64_t grace = timeout != CONTAINER_STOP_DEFAULT ? timeout : c.config.stop_timeout >= 0 ? c.config.stop_timeout : 10;
-        if (init_end(&c, grace, signo, err) < 0)
+        if (init_end(e, &c, grace, signo, err) < 0)
                 return err_add(err, "Cannot stop container %s", name);
         if (stop_finish(e, &c, session, err) < 0)
                 return -1;
