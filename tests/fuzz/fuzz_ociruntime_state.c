@@ -10,12 +10,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct state first = { 0 }, second = { 0 };
         _cleanup_oci_spec_ struct oci_spec spec;
 
+        oci_spec_init(&spec);
         if (state_parse((const char *)data, size, &first, &err) < 0) {
                 if (err.kind == ERR_NONE)
                         abort();
                 return 0;
         }
-        oci_spec_init(&spec);
         first.pid = 0; /* a living one's groups would be looked for on this machine */
         _cleanup_free_ char *text = state_format(&first, &spec);
         if (state_parse(text, strlen(text), &second, &err) < 0)
