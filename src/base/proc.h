@@ -16,6 +16,7 @@ struct proc_spawn {
         const int *keep_fds;          /* further descriptors the child keeps under the same numbers */
         size_t keep_count;
         bool new_session;             /* setsid */
+        int death_signal;             /* sent to it when we die (PR_SET_PDEATHSIG); 0: none */
 };
 
 /* Starts a program with vfork semantics; all signal handlers default, mask empty, other descriptors closed. */

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdalign.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -72,7 +73,8 @@ NO_ASAN static int child_descriptors(struct child *c)
 NO_ASAN static int child_main(void *data)
 {
         struct child *c = data;
-        if (child_signals() == 0 && (!c->spawn->new_session || setsid() >= 0) && child_descriptors(c) == 0)
+        if (child_signals() == 0 && (!c->spawn->new_session || setsid() >= 0) &&
+            (!c->spawn->death_signal || prctl(PR_SET_PDEATHSIG, c->spawn->death_signal) == 0) && child_descriptors(c) == 0)
                 execve(c->program, c->spawn->argv, c->env);
         c->error = errno;
         _exit(127);

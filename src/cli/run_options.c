@@ -237,6 +237,7 @@ static int security_parse(void *options, const char *text, struct err *err)
         { 0, "read-only", OPT_BOOL, C(read_only), NULL, "Mount the container's root filesystem as read only" }, \
         { 0, "restart", OPT_STRING, C(restart_policy), "string", "Restart policy to apply when a container exits" }, \
         { 0, "rm", OPT_BOOL, C(auto_remove), NULL, "Automatically remove the container and its anonymous volumes when it exits" }, \
+        { 0, "runtime", OPT_STRING, C(runtime), "string", "Runtime to use for this container: a name or the path of an OCI runtime" }, \
         { 0, "security-opt", OPT_PARSE, 0, "list", "Security Options", security_parse }, \
         { 0, "shm-size", OPT_SIZE, C(shm_size), "bytes", "Size of /dev/shm" }, \
         { 0, "stop-signal", OPT_STRING, C(stop_signal), "string", "Signal to stop the container" }, \

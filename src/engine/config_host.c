@@ -1,4 +1,5 @@
 /* What can only be judged by looking at this host: processors, what its kernel limits. Nothing is read that was not asked for. */
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
@@ -7,8 +8,10 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "engine/engine-internal.h"
+#include "engine/foreign-internal.h"
 #include "runtime/cgroup.h"
 
 /* docker's rule: what this process may run on, not what the machine has */
@@ -91,6 +94,22 @@ static void drop_unknown(struct container_config *c)
                             "resources.");
 }
 
+/* A path is kept as an absolute one: the next start may come from elsewhere. */
+static int check_runtime(struct container_config *c, struct err *err)
+{
+        _cleanup_free_ char *program = NULL, *here = NULL;
+        if (!runtime_is_foreign(c->runtime))
+                return 0;
+        if (strchr(c->runtime, '/') && c->runtime[0] != '/') {
+                if (!(here = get_current_dir_name()))
+                        return err_sys(err, "working directory");
+                char *absolute = path_join(here, c->runtime);
+                free(c->runtime);
+                c->runtime = absolute;
+        }
+        return foreign_program(c->runtime, &program, err);
+}
+
 int container_config_check_host(struct container_config *c, struct err *err)
 {
         if (check_cpus(c, err) < 0 ||
@@ -98,5 +117,5 @@ int container_config_check_host(struct container_config *c, struct err *err)
             check_list("cpuset mems", "memory nodes", c->cpuset_mems, "/sys/devices/system/node/online", err) < 0)
                 return -1;
         drop_unknown(c);
-        return 0;
+        return check_runtime(c, err);
 }

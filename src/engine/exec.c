@@ -12,6 +12,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "engine/engine-internal.h"
+#include "engine/foreign-internal.h"
 #include "engine/spec-internal.h"
 #include "runtime/container.h"
 
@@ -109,7 +110,8 @@ static int exec_here(struct engine *e, struct container *c, const struct exec_re
                                         .seccomp = spec.seccomp, .seccomp_cache = cache, .cgroups_path = cgroup,
                                         .stdio = { stdio[0], stdio[1], stdio[2] } };
         struct runtime_exec_result result;
-        if (runtime_exec(&request, &result, err) < 0)
+        if (runtime_is_foreign(c->config.runtime) ? foreign_exec(e, c, &spec.process, stdio, &result, err) < 0
+                                                  : runtime_exec(&request, &result, err) < 0)
                 return cannot_run(err);
         *ret = (struct exec_session){ .pid = result.pid, .pidfd = result.pidfd, .console_fd = result.console_fd };
         return 0;

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
+#include "engine/foreign-internal.h"
 #include "runtime/cgroup.h"
 
 /* An init whose monitor was killed lives on until here. */
@@ -23,6 +24,8 @@ static int processes_end(struct engine *e, struct container *c, struct err *err)
                 if (pidfd >= 0 && proc_signal(pidfd, 9, &ignored) == 0)
                         proc_wait_gone(pidfd, 10000, &ignored);
         }
+        if (runtime_is_foreign(c->config.runtime)) /* where it fails, or is not installed any more, what follows does */
+                foreign_delete(e, c, &ignored);
         if (cgroup_open(path, &group, &ignored) < 0)
                 return 0;
         return cgroup_remove(group, err);

@@ -20,6 +20,7 @@
 #include "base/timefmt.h"
 #include "engine/create-internal.h"
 #include "engine/engine-internal.h"
+#include "engine/foreign-internal.h"
 #include "engine/spec-internal.h"
 #include "runtime/container.h"
 
@@ -107,6 +108,40 @@ static int runtime_make(struct launch *l, const struct stdio *s, struct runtime_
         return runtime_create(&request, ret, err);
 }
 
+/* Another runtime makes the network namespace and not the network, which is complete before the start all the same. */
+static int foreign_make(struct launch *l, const struct stdio *s, struct runtime_container *r, struct err *err)
+{
+        const int stdio[3] = { s->in[1], s->out[1], s->err[1] };
+        struct foreign_create how = { .stdio = stdio, .init = l->init };
+        char path[64];
+        if (foreign_create(l->engine, l->container, &l->plan, &how, r, err) < 0)
+                return -1;
+        snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)r->pid);
+        _cleanup_close_ int netns = open(path, O_RDONLY | O_CLOEXEC);
+        return netns < 0 ? err_sys(err, "open the network namespace") : attach_network(l, r->pid, netns, err);
+}
+
+static bool is_foreign(const struct launch *l) { return runtime_is_foreign(l->container->config.runtime); }
+
+static int container_make(struct launch *l, const struct stdio *s, struct runtime_container *r, struct err *err)
+{
+        return is_foreign(l) ? foreign_make(l, s, r, err) : runtime_make(l, s, r, err);
+}
+
+static int container_let_go(struct launch *l, struct runtime_container *r, struct err *err)
+{
+        return is_foreign(l) ? foreign_start(l->engine, l->container, err) : runtime_start(r, err);
+}
+
+static void container_undo(struct launch *l, struct runtime_container *r)
+{
+        struct err ignored = ERR_INIT;
+        if (is_foreign(l))
+                foreign_delete(l->engine, l->container, &ignored);
+        else
+                runtime_remove(r, &ignored);
+}
+
 static int status_running(struct launch *l, const struct runtime_container *r, int64_t started, struct err *err)
 {
         struct container_status status = { .state = STATE_RUNNING, .pid = r->pid, .start_ticks = r->start_time, .started = started,
@@ -170,13 +205,14 @@ static int launch_make(struct launch *l, struct stdio *s, struct runtime_contain
                        struct err *err)
 {
         if ((*ret_lock = monitor_lock(l->run_dir, err)) < 0 || (*ret_listen = attach_listen(l->run_dir, err)) < 0 ||
-            stdio_make(&l->container->config, s, err) < 0 || runtime_make(l, s, r, err) < 0)
+            stdio_make(&l->container->config, s, err) < 0)
                 return -1;
-        if (status_running(l, r, started, err) == 0 && runtime_start(r, err) == 0)
+        int made = container_make(l, s, r, err);
+        if (made == 0 && status_running(l, r, started, err) == 0 && container_let_go(l, r, err) == 0)
                 return 0;
-        struct err ignored = ERR_INIT;
         unlinkat(l->run_dir, "status.json", 0);
-        runtime_remove(r, &ignored);
+        if (made == 0 || r->pid > 0)
+                container_undo(l, r);
         return -1;
 }
 

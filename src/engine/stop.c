@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "engine/engine-internal.h"
+#include "engine/foreign-internal.h"
 #include "runtime/cgroup.h"
 
 static int load(struct engine *e, const char *name, struct container *c, struct err *err)
@@ -17,22 +18,30 @@ static int load(struct engine *e, const char *name, struct container *c, struct 
         return container_load(e, name, c, err);
 }
 
-static int thaw(const struct container *c, struct err *err)
+static int freeze(struct engine *e, const struct container *c, bool frozen, struct err *err)
 {
         _cleanup_free_ char *path = container_cgroup_path(c);
         _cleanup_(cgroup_freep) struct cgroup *group = NULL;
-        return cgroup_open(path, &group, err) < 0 ? -1 : cgroup_freeze(group, false, err);
+        if (runtime_is_foreign(c->config.runtime))
+                return foreign_pause(e, c, frozen, err);
+        return cgroup_open(path, &group, err) < 0 ? -1 : cgroup_freeze(group, frozen, err);
 }
 
+static int thaw(struct engine *e, const struct container *c, struct err *err) { return freeze(e, c, false, err); }
+
 /* A v1-frozen task takes SIGKILL only once it is thawed. */
-static int init_signal(struct container *c, int signo, struct err *err)
+static int init_signal(struct engine *e, struct container *c, int signo, struct err *err)
 {
         _cleanup_close_ int pidfd = proc_open(c->status.pid, c->status.start_ticks, err);
         if (pidfd < 0)
                 return err->kind == ERR_NOT_FOUND ? 0 : -1;
-        if (proc_signal(pidfd, signo, err) < 0)
+        if (runtime_is_foreign(c->config.runtime)) {
+                if (foreign_kill(e, c, signo, err) < 0)
+                        return -1;
+        } else if (proc_signal(pidfd, signo, err) < 0) {
                 return err->sys == ESRCH ? 0 : -1;
-        return signo == SIGKILL && c->status.state == STATE_PAUSED ? thaw(c, err) : 0;
+        }
+        return signo == SIGKILL && c->status.state == STATE_PAUSED ? thaw(e, c, err) : 0;
 }
 
 static void tell_signal(struct engine *e, const struct container *c, int signo)
@@ -52,7 +61,7 @@ int container_kill(struct engine *e, const char *name, const char *signal, struc
                 return err_set(err, ERR_CONFLICT, "Cannot kill container: %s: Container %s is not running", name, c.id);
         if (signo == SIGKILL && container_row_set_stopped(e, c.id, true, err) < 0)
                 return -1;
-        if (init_signal(&c, signo, err) < 0)
+        if (init_signal(e, &c, signo, err) < 0)
                 return -1;
         tell_signal(e, &c, signo);
         return 0;
@@ -80,9 +89,9 @@ static int init_end(struct engine *e, struct container *c, int64_t timeout, int 
 {
         if (c->status.state == STATE_RESTARTING)
                 return 0;
-        if (c->status.state == STATE_PAUSED && thaw(c, err) < 0)
+        if (c->status.state == STATE_PAUSED && thaw(e, c, err) < 0)
                 return -1;
-        if (init_signal(c, signo, err) < 0)
+        if (init_signal(e, c, signo, err) < 0)
                 return -1;
         tell_signal(e, c, signo);
         struct err late = ERR_INIT;
@@ -92,7 +101,7 @@ static int init_end(struct engine *e, struct container *c, int64_t timeout, int 
         } else if (init_wait(c, timeout * 1000, &late) == 0) {
                 return 0;
         }
-        if (init_signal(c, SIGKILL, err) < 0)
+        if (init_signal(e, c, SIGKILL, err) < 0)
                 return -1;
         tell_signal(e, c, SIGKILL);
         return init_wait(c, INT64_MAX, err);
@@ -181,10 +190,8 @@ int container_pause(struct engine *e, const char *name, bool pause, struct err *
                 return err_set(err, ERR_CONFLICT, "Container %s is not running", c.id);
         if (pause == (c.status.state == STATE_PAUSED))
                 return err_set(err, ERR_CONFLICT, "Container %s is %s paused", c.id, pause ? "already" : "not");
-        _cleanup_free_ char *path = container_cgroup_path(&c);
-        _cleanup_(cgroup_freep) struct cgroup *group = NULL;
         _cleanup_close_ int run_dir = run_dir_open(e, c.id, err);
-        if (run_dir < 0 || cgroup_open(path, &group, err) < 0 || cgroup_freeze(group, pause, err) < 0)
+        if (run_dir < 0 || freeze(e, &c, pause, err) < 0)
                 return -1;
         if (!pause)
                 unlinkat(run_dir, "paused", 0);

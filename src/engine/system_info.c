@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
+#include "engine/foreign-internal.h"
 #include "engine/inspect-internal.h"
 #include "engine/system.h"
 
@@ -81,6 +82,20 @@ static void host_set(json_t *o)
         json_object_set_new(o, "SystemTime", json_string(time_format(time_now(), now)));
 }
 
+/* Our own, and what else of the usual ones --runtime would find by its name. */
+static json_t *runtimes(void)
+{
+        static const char *const usual[] = { "tare-oci", "runc", "crun", "runsc", "youki", "kata-runtime" };
+        json_t *o = json_pack("{s:{s:s}}", "tare", "path", "tare");
+        for (size_t i = 0; i < ELEMENTS(usual); i++) {
+                struct err ignored = ERR_INIT;
+                _cleanup_free_ char *program = NULL;
+                if (foreign_program(usual[i], &program, &ignored) == 0)
+                        json_object_set_new(o, usual[i], json_pack("{s:o}", "path", inspect_text(program)));
+        }
+        return o;
+}
+
 static void engine_set(json_t *o, struct engine *e, struct storage *st)
 {
         json_object_set_new(o, "ServerVersion", json_string(TARE_VERSION));
@@ -92,7 +107,7 @@ static void engine_set(json_t *o, struct engine *e, struct storage *st)
         json_object_set_new(o, "CgroupVersion", json_string(access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "2" : "1"));
         json_object_set_new(o, "Plugins", json_pack("{s:[s], s:[s, s, s], s:[s, s]}", "Volume", "local", "Network", "bridge", "host", "none", "Log",
                                                     "json-file", "none"));
-        json_object_set_new(o, "Runtimes", json_pack("{s:{s:s}}", "tare", "path", "tare"));
+        json_object_set_new(o, "Runtimes", runtimes());
         json_object_set_new(o, "DefaultRuntime", json_string("tare"));
         json_object_set_new(o, "SecurityOptions", json_pack("[s]", "name=seccomp,profile=builtin"));
         json_object_set_new(o, "LiveRestoreEnabled", json_true());

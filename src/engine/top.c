@@ -4,6 +4,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "engine/engine-internal.h"
+#include "engine/foreign-internal.h"
 #include "engine/top-internal.h"
 #include "runtime/cgroup.h"
 
@@ -124,11 +125,19 @@ static int ps_run(char *const *args, struct buf *output, struct err *err)
         return status == 0 ? 0 : err_set(err, ERR_INVALID, "error running ps: exit status %d", status);
 }
 
+static int pids_read(struct engine *e, const struct container *c, pid_t **ret, size_t *ret_count, struct err *err)
+{
+        _cleanup_free_ char *path = container_cgroup_path(c);
+        _cleanup_(cgroup_freep) struct cgroup *group = NULL;
+        if (runtime_is_foreign(c->config.runtime))
+                return foreign_pids(e, c, ret, ret_count, err);
+        return cgroup_open(path, &group, err) < 0 ? -1 : cgroup_pids(group, ret, ret_count, err);
+}
+
 int container_top(struct engine *e, const char *name, char *const *ps_args, struct top_result *ret, struct err *err)
 {
         _cleanup_container_ struct container c = { 0 };
         _cleanup_buf_ struct buf output = BUF_INIT(OUTPUT_MAX);
-        _cleanup_(cgroup_freep) struct cgroup *group = NULL;
         _cleanup_free_ pid_t *pids = NULL;
         size_t count = 0;
         container_config_init(&c.config);
@@ -138,8 +147,7 @@ int container_top(struct engine *e, const char *name, char *const *ps_args, stru
                 return err_set(err, ERR_CONFLICT, "Container %s is restarting, wait until the container is running", c.id);
         if (!container_is_running(&c))
                 return err_set(err, ERR_CONFLICT, "Container %s is not running", c.id);
-        _cleanup_free_ char *path = container_cgroup_path(&c);
-        if (cgroup_open(path, &group, err) < 0 || ps_run(ps_args, &output, err) < 0 || cgroup_pids(group, &pids, &count, err) < 0)
+        if (ps_run(ps_args, &output, err) < 0 || pids_read(e, &c, &pids, &count, err) < 0)
                 return -1;
         if (top_parse(output.data ? output.data : "", pids, count, ret, err) < 0)
                 return -1;

@@ -152,6 +152,7 @@ int oci_spec_parse(const char *text, size_t len, struct oci_spec *ret, struct er
 int oci_process_parse(const char *text, size_t len, struct oci_process *ret, struct err *err);   /* process.json of exec */
 int oci_resources_parse(const char *text, size_t len, struct oci_resources *ret, struct err *err);  /* of update */
 char *oci_spec_format(const struct oci_spec *spec);  /* config.json for other runtimes; heap */
+char *oci_process_format(const struct oci_process *p);         /* process.json for their exec; heap */
 void oci_process_done(struct oci_process *p);
 void oci_resources_done(struct oci_resources *r);
 
@@ -164,5 +165,6 @@ void oci_spec_add_rlimit(struct oci_process *p, const char *type, uint64_t soft,
 void oci_spec_add_device_rule(struct oci_resources *r, bool allow, char type, int64_t major, int64_t minor, const char *access);
 struct oci_device *oci_spec_add_device(struct oci_spec *spec, const char *path, char type, int64_t major, int64_t minor, uint32_t mode);
 const char *oci_namespace_name(enum oci_namespace_kind kind);      /* "pid", "network", ... */
+const char *oci_hook_name(enum oci_hook_kind kind);                /* "createRuntime", ... */
 
 #endif

@@ -171,11 +171,15 @@ json_t *table_format(const struct field_table *table, const void *base)
         return o;
 }
 
-char *oci_spec_format(const struct oci_spec *spec)
+static char *document_format(const struct field_table *table, const void *base)
 {
-        _cleanup_json_ json_t *o = table_format(&oci_spec_table, spec);
+        _cleanup_json_ json_t *o = table_format(table, base);
         char *text = json_text(o);
 
         spec_numbers_unmark(text);
         return text;
 }
+
+char *oci_spec_format(const struct oci_spec *spec) { return document_format(&oci_spec_table, spec); }
+
+char *oci_process_format(const struct oci_process *p) { return document_format(&oci_process_table, p); }

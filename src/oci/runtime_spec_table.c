@@ -358,8 +358,8 @@ static const struct field root_rows[] = {
 };
 static TABLE(root_table, OF, root_rows);
 
-#define HOOKS(key, kind) LIST(key, hooks[kind].list, hooks[kind].count, &hook_table)
-static const struct field hooks_rows[] = {
+#define HOOKS(key, kind) [kind] = LIST(key, hooks[kind].list, hooks[kind].count, &hook_table)
+static const struct field hooks_rows[OCI_HOOK_KINDS] = {
         HOOKS("prestart", OCI_HOOK_PRESTART),
         HOOKS("createRuntime", OCI_HOOK_CREATE_RUNTIME),
         HOOKS("createContainer", OCI_HOOK_CREATE_CONTAINER),
@@ -368,6 +368,8 @@ static const struct field hooks_rows[] = {
         HOOKS("poststop", OCI_HOOK_POSTSTOP),
 };
 static TABLE(hooks_table, OF, hooks_rows);
+
+const char *oci_hook_name(enum oci_hook_kind kind) { return hooks_rows[kind].key; }
 
 static const struct field spec_rows[] = {
         ROW("ociVersion", FIELD_STRING, oci_version, REQUIRED),

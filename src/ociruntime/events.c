@@ -22,12 +22,30 @@ static void print_event(const char *type, const char *id, json_t *data)
         fflush(stdout);
 }
 
+/* What runc's line has even where the kernel has no number for it: who decodes it may count on that. */
+static json_t *always(void)
+{
+        static const char *const cpuset[] = { "cpu_exclusive", "mem_hardwall", "mem_exclusive", "memory_migrate", "memory_spread_page",
+                                              "memory_spread_slab", "memory_pressure", "sched_load_balance", "sched_relax_domain_level" };
+        static const char *const memory[] = { "usage", "swap", "kernel", "kernelTCP" };
+        json_t *o = json_pack("{s:{s:{s:i, s:i}, s:{}}, s:{}, s:{s:{}}, s:{}, s:{}, s:{}, s:{}, s:n}", "cpu", "usage", "kernel", 0, "user", 0,
+                              "throttling", "cpuset", "memory", "raw", "pids", "blkio", "hugetlb", "intel_rdt", "network_interfaces");
+        for (size_t i = 0; i < ELEMENTS(cpuset); i++)
+                json_object_set_new(json_object_get(o, "cpuset"), cpuset[i], json_integer(0));
+        for (size_t i = 0; i < ELEMENTS(memory); i++)
+                json_object_set_new(json_object_get(o, "memory"), memory[i], json_pack("{s:i, s:i}", "limit", 0, "failcnt", 0));
+        return o;
+}
+
 static int print_stats(const char *id, struct cgroup *cg, struct err *err)
 {
         json_t *data = NULL;
         if (cgroup_usage(cg, &data, err) < 0)
                 return -1;
-        print_event("stats", id, data);
+        _cleanup_json_ json_t *all = always();
+        json_object_update_recursive(all, data);
+        json_decref(data);
+        print_event("stats", id, TAKE_PTR(all));
         return 0;
 }
 

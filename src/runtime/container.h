@@ -63,6 +63,10 @@ int runtime_start(struct runtime_container *c, struct err *err);
 /* Kills whatever is left in the cgroup and removes it; a container that is gone already is success. */
 int runtime_remove(struct runtime_container *c, struct err *err);
 
+/* Mounts at a path of the caller's mount namespace what would be the root, or a mount, of a container of this spec, its ids mapped as the spec's
+ * user namespace asks: for the bundle of another runtime, which takes a finished tree and knows no "lowerdir+=" or "idmap". */
+int runtime_mount_at(const struct oci_spec *spec, const struct oci_mount *m, const char *path, struct err *err);
+
 /* A further process inside a running container. */
 struct runtime_exec {
         pid_t pid;                            /* the container's init */

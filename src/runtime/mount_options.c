@@ -1,3 +1,4 @@
+#include "runtime/words.h"
 #include "runtime/kernel-internal.h"
 #include "runtime/mount-internal.h"
 
@@ -47,10 +48,38 @@ static const struct {
         { "src-nofollow", offsetof(struct mount_words, source_nofollow) },
 };
 
+static const char *const recursive_flags[] = { "rbind", "ridmap" };
+
 /* Words that say what is so anyway, or that only mount(8) itself reads. */
 static const char *const ignored[] = { "defaults", "silent", "loud",   "nofail", "auto",
                                        "noauto",   "user",   "nouser", "_netdev",
                                        "iversion", "noiversion" }; /* the file system's own affair since Linux 5.17 */
+
+/* What the kernel takes for every file system: these words go with the data. */
+static const char *const superblock_words[] = { "async", "dirsync", "lazytime", "mand", "nolazytime", "nomand", "sync" };
+
+char **mount_option_names(void)
+{
+        char **names = NULL;
+        for (size_t i = 0; i < ELEMENTS(attribute_rows); i++) {
+                strv_push(&names, attribute_rows[i].name);
+                strv_push_take(&names, xasprintf("r%s", attribute_rows[i].name));
+        }
+        for (size_t i = 0; i < ELEMENTS(propagation_rows); i++) {
+                strv_push(&names, propagation_rows[i].name);
+                strv_push_take(&names, xasprintf("r%s", propagation_rows[i].name));
+        }
+        for (size_t i = 0; i < ELEMENTS(flag_rows); i++)
+                strv_push(&names, flag_rows[i].name);
+        for (size_t i = 0; i < ELEMENTS(recursive_flags); i++)
+                strv_push(&names, recursive_flags[i]);
+        for (size_t i = 0; i < ELEMENTS(ignored); i++)
+                strv_push(&names, ignored[i]);
+        for (size_t i = 0; i < ELEMENTS(superblock_words); i++)
+                strv_push(&names, superblock_words[i]);
+        strv_sort(names);
+        return names;
+}
 
 void mount_words_done(struct mount_words *w)
 {
@@ -93,9 +122,9 @@ static bool take_propagation(struct mount_words *w, const char *word)
 
 static bool take_flag(struct mount_words *w, const char *word)
 {
-        if (str_eq(word, "rbind"))
+        if (str_eq(word, recursive_flags[0]))
                 return w->bind = w->recursive = true;
-        if (str_eq(word, "ridmap"))
+        if (str_eq(word, recursive_flags[1]))
                 return w->idmap = w->idmap_all = true;
         for (size_t i = 0; i < ELEMENTS(flag_rows); i++)
                 if (str_eq(word, flag_rows[i].name))

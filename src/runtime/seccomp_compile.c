@@ -4,6 +4,7 @@
 #include <seccomp.h>
 #include <sys/mman.h>
 #include "base/str.h"
+#include "runtime/words.h"
 #include "runtime/seccomp-internal.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -21,23 +22,58 @@ static void context_freep(scmp_filter_ctx *ctx)
 
 /* ---- words of the profile ---- */
 
+static const struct {
+        const char *name;
+        uint32_t action;
+        bool takes_number;
+} actions[] = {
+        { "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, false },
+        { "SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), true },
+        { "SCMP_ACT_KILL", SCMP_ACT_KILL, false },
+        { "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false },
+        { "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false },
+        { "SCMP_ACT_TRAP", SCMP_ACT_TRAP, false },
+        { "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true },
+        { "SCMP_ACT_LOG", SCMP_ACT_LOG, false },
+        { "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, false },
+};
+
+static const struct {
+        const char *name;
+        uint32_t flag;
+} flags[] = {
+        { "SECCOMP_FILTER_FLAG_TSYNC", 0 }, /* one thread: nothing to synchronise */
+        { "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
+        { "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
+        { "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
+};
+
+static const struct {
+        const char *name;
+        enum scmp_compare op;
+} ops[] = {
+        { "SCMP_CMP_NE", SCMP_CMP_NE },
+        { "SCMP_CMP_LT", SCMP_CMP_LT },
+        { "SCMP_CMP_LE", SCMP_CMP_LE },
+        { "SCMP_CMP_EQ", SCMP_CMP_EQ },
+        { "SCMP_CMP_GE", SCMP_CMP_GE },
+        { "SCMP_CMP_GT", SCMP_CMP_GT },
+        { "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
+};
+
+#define SORTED_NAMES(table)                              \
+        char **names = NULL;                             \
+        for (size_t i = 0; i < ELEMENTS(table); i++)     \
+                strv_push(&names, (table)[i].name);      \
+        strv_sort(names);                                \
+        return names
+
+char **seccomp_action_names(void) { SORTED_NAMES(actions); }
+char **seccomp_operator_names(void) { SORTED_NAMES(ops); }
+char **seccomp_flag_names(void) { SORTED_NAMES(flags); }
+
 static int action_parse(const char *name, bool has_errno, uint32_t number, uint32_t *ret, struct err *err)
 {
-        static const struct {
-                const char *name;
-                uint32_t action;
-                bool takes_number;
-        } actions[] = {
-                { "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, false },
-                { "SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), true },
-                { "SCMP_ACT_KILL", SCMP_ACT_KILL, false },
-                { "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false },
-                { "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false },
-                { "SCMP_ACT_TRAP", SCMP_ACT_TRAP, false },
-                { "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true },
-                { "SCMP_ACT_LOG", SCMP_ACT_LOG, false },
-                { "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, false },
-        };
         for (size_t i = 0; i < ELEMENTS(actions); i++) {
                 if (!str_eq(name, actions[i].name))
                         continue;
@@ -61,33 +97,44 @@ static bool arch_is_younger(const char *name)
         return false;
 }
 
-static int arch_parse(const char *name, uint32_t *ret, struct err *err)
+/* 0: the library does not know it. */
+static uint32_t arch_find(const char *name)
 {
         char lower[32];
         const char *rest = str_after(name, "SCMP_ARCH_");
-        if (rest && strlen(rest) < sizeof(lower)) {
-                memcpy(lower, rest, strlen(rest) + 1);
-                str_lower(lower);
-                uint32_t arch = str_eq(lower, "native") ? seccomp_arch_native() : seccomp_arch_resolve_name(lower);
-                if (arch) {
-                        *ret = arch;
-                        return 0;
-                }
+        if (!rest || strlen(rest) >= sizeof(lower))
+                return 0;
+        memcpy(lower, rest, strlen(rest) + 1);
+        str_lower(lower);
+        return str_eq(lower, "native") ? seccomp_arch_native() : seccomp_arch_resolve_name(lower);
+}
+
+static int arch_parse(const char *name, uint32_t *ret, struct err *err)
+{
+        uint32_t arch = arch_find(name);
+        if (!arch)
+                return err_set(err, ERR_INVALID, "unknown architecture \"%s\"", name);
+        *ret = arch;
+        return 0;
+}
+
+/* The library has no list of them to ask for. */
+char **seccomp_arch_names(void)
+{
+        static const char *const known[] = { "AARCH64",     "ARM",    "LOONGARCH64", "M68K",       "MIPS", "MIPS64", "MIPS64N32", "MIPSEL",
+                                             "MIPSEL64",    "MIPSEL64N32", "PARISC", "PARISC64",   "PPC",  "PPC64",  "PPC64LE",   "RISCV64",
+                                             "S390",        "S390X",  "SH",          "SHEB",       "X32",  "X86",    "X86_64" };
+        char **names = NULL;
+        for (size_t i = 0; i < ELEMENTS(known); i++) {
+                _cleanup_free_ char *name = xasprintf("SCMP_ARCH_%s", known[i]);
+                if (arch_find(name))
+                        strv_push(&names, name);
         }
-        return err_set(err, ERR_INVALID, "unknown architecture \"%s\"", name);
+        return names;
 }
 
 static int flags_parse(const struct oci_seccomp *p, uint32_t *ret, struct err *err)
 {
-        static const struct {
-                const char *name;
-                uint32_t flag;
-        } flags[] = {
-                { "SECCOMP_FILTER_FLAG_TSYNC", 0 }, /* one thread: nothing to synchronise */
-                { "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
-                { "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
-                { "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
-        };
         /* As runc: without a word about it, the costly mitigation stays off (the kernel's own default since 5.16). */
         uint32_t mask = p->flags ? 0 : SECCOMP_FILTER_FLAG_SPEC_ALLOW;
         STRV_FOREACH (s, p->flags) {
@@ -104,18 +151,6 @@ static int flags_parse(const struct oci_seccomp *p, uint32_t *ret, struct err *e
 
 static int comparison_parse(const struct oci_seccomp_arg *a, struct scmp_arg_cmp *ret, struct err *err)
 {
-        static const struct {
-                const char *name;
-                enum scmp_compare op;
-        } ops[] = {
-                { "SCMP_CMP_NE", SCMP_CMP_NE },
-                { "SCMP_CMP_LT", SCMP_CMP_LT },
-                { "SCMP_CMP_LE", SCMP_CMP_LE },
-                { "SCMP_CMP_EQ", SCMP_CMP_EQ },
-                { "SCMP_CMP_GE", SCMP_CMP_GE },
-                { "SCMP_CMP_GT", SCMP_CMP_GT },
-                { "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
-        };
         for (size_t i = 0; i < ELEMENTS(ops); i++) {
                 if (!str_eq(a->op, ops[i].name))
                         continue;

@@ -265,16 +265,6 @@ void place_dir_forget(struct placer *p, const char *path)
         }
 }
 
-void place_attributes_done(struct attributes *a)
-{
-        for (size_t i = 0; i < a->xattr_count; i++) {
-                free(a->xattrs[i].name);
-                free(a->xattrs[i].value);
-        }
-        free(a->xattrs);
-        *a = (struct attributes){ 0 };
-}
-
 /* What this file system or these privileges cannot hold is left out, but for capabilities: a program without its own fails later
  * and nobody knows why. */
 static int xattrs_apply(int fd, const struct attributes *a, struct err *err)

@@ -40,7 +40,11 @@ int placer_close(struct placer *p, struct err *err);
 int placer_finish(struct placer *p, struct err *err);
 uint64_t placer_bytes(const struct placer *p); /* of regular files so far */
 
-/* --- shared by place.c and place-dirs.c --- */
+/* --- place-entry.c: what an entry says, for whoever makes something of it --- */
+
+#define WHITEOUT ".wh."
+#define WHITEOUT_META ".wh..wh."
+#define WHITEOUT_OPAQUE ".wh..wh..opq"
 
 struct attributes {
         mode_t mode;
@@ -55,6 +59,18 @@ struct attributes {
         size_t xattr_count;
 };
 void place_attributes_done(struct attributes *a);
+int place_attributes_read(const struct placer_options *o, struct archive_entry *e, struct attributes *ret, struct err *err);
+/* Cleans a name into ret (at least PATH_MAX): no leading slash, no "." and no empty components. "" is the root. */
+int place_name_clean(const char *name, char ret[4096], struct err *err);
+/* Whiteout names in the middle of a path: what aufs left is skipped (1), anything else has no meaning. */
+int place_middle_check(const char *path, const char *name, struct err *err);
+struct place_count {
+        uint64_t bytes, files;
+};
+/* Counts an entry; ERR_TOO_LARGE. */
+int place_count_add(struct place_count *c, const struct layer_limits *l, struct archive_entry *e, struct err *err);
+
+/* --- shared by place.c and place-dirs.c --- */
 
 struct place_dir {
         struct place_dir *parent; /* NULL: the root */
@@ -82,7 +98,7 @@ struct placer {
         bool umask_is_zero; /* a mode given to open(2) is the mode of the file */
         uid_t euid;
         gid_t egid;
-        uint64_t bytes, files;
+        struct place_count count;
         /* the regular file being written */
         int file_fd;
         uint64_t file_size, file_pos;

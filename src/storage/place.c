@@ -9,11 +9,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "storage/acl-internal.h"
 
-#define WHITEOUT ".wh."
-#define WHITEOUT_META ".wh..wh."
-#define WHITEOUT_OPAQUE ".wh..wh..opq"
 
 int placer_new(const struct placer_options *options, struct placer **ret, struct err *err)
 {
@@ -45,33 +41,10 @@ void placer_free(struct placer *p)
 
 uint64_t placer_bytes(const struct placer *p)
 {
-        return p->bytes;
+        return p->count.bytes;
 }
 
 /* --- names --- */
-
-/* Cleans a name into ret (at least PATH_MAX): no leading slash, no "." and no empty components. "" is the root. */
-static int name_clean(const char *name, char ret[4096], struct err *err)
-{
-        size_t len = 0;
-        for (const char *at = name; *at;) {
-                size_t part = strcspn(at, "/");
-                const char *here = at;
-                at += part + (at[part] == '/');
-                if (part == 0 || (part == 1 && here[0] == '.'))
-                        continue;
-                if (part == 2 && here[0] == '.' && here[1] == '.')
-                        return err_set(err, ERR_INVALID, "entry %.200s leads out of the archive", name);
-                if (part > NAME_MAX || len + part + 2 > 4096)
-                        return err_set(err, ERR_INVALID, "the name of entry %.200s is too long", name);
-                if (len)
-                        ret[len++] = '/';
-                memcpy(ret + len, here, part);
-                len += part;
-        }
-        ret[len] = '\0';
-        return 0;
-}
 
 /* The first component replaced, for copies under another name. */
 static int name_rename(const struct placer_options *o, char path[4096], struct err *err)
@@ -80,53 +53,10 @@ static int name_rename(const struct placer_options *o, char path[4096], struct e
         if (!rest || (*rest && *rest != '/'))
                 return 0;
         _cleanup_free_ char *renamed = xasprintf("%s%s", o->rename_to, rest);
-        return name_clean(renamed, path, err);
+        return place_name_clean(renamed, path, err);
 }
 
 /* --- attributes --- */
-
-static bool xattr_wanted(const char *name)
-{
-        return !xattr_is_private(name) && (str_starts(name, "user.") || str_starts(name, "security.") ||
-                                           str_starts(name, "trusted.") || str_starts(name, "system.posix_acl_"));
-}
-
-void placer_xattr_add(struct attributes *a, const char *name, const void *value, size_t len)
-{
-        a->xattrs = xreallocarray(a->xattrs, a->xattr_count + 1, sizeof(*a->xattrs));
-        a->xattrs[a->xattr_count++] =
-                (struct attribute){ xstrdup(name), xmemdup(len ? value : "", len ? len : 1), len };
-}
-
-static int attributes_read(const struct placer *p, struct archive_entry *e, struct attributes *ret, struct err *err)
-{
-        const char *name;
-        const void *value;
-        size_t len;
-        int64_t uid = archive_entry_uid(e), gid = archive_entry_gid(e);
-        if (!p->options.keep_owner) {
-                uid = p->options.uid;
-                gid = p->options.gid;
-        }
-        if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
-                return err_set(err, ERR_INVALID, "owner %lld:%lld is out of range", (long long)uid, (long long)gid);
-        *ret = (struct attributes){ .mode = archive_entry_perm(e) & 07777, .uid = (uid_t)uid, .gid = (gid_t)gid };
-        ret->mtime.tv_sec = archive_entry_mtime(e);
-        ret->mtime.tv_nsec = archive_entry_mtime_nsec(e);
-        if (ret->mtime.tv_nsec < 0 || ret->mtime.tv_nsec > 999999999)
-                ret->mtime.tv_nsec = 0;
-        if (ret->mtime.tv_sec < 0 && ret->mtime.tv_nsec > 0) {
-                /* "-1.2" comes as -1 and .2 */
-                ret->mtime.tv_sec--;
-                ret->mtime.tv_nsec = 1000000000 - ret->mtime.tv_nsec;
-        }
-        archive_entry_xattr_reset(e);
-        while (archive_entry_xattr_next(e, &name, &value, &len) == ARCHIVE_OK)
-                if (name && xattr_wanted(name))
-                        placer_xattr_add(ret, name, value, len);
-        acl_from_entry(e, ret);
-        return 0;
-}
 
 static bool chown_needed(const struct placer *p, const struct attributes *a)
 {
@@ -298,7 +228,7 @@ static int place_hardlink(const struct place *t, struct err *err)
         char target[4096];
         struct stat st;
         struct layer_staging *l = t->p->options.layer;
-        if (name_clean(archive_entry_hardlink(t->e), target, err) < 0 ||
+        if (place_name_clean(archive_entry_hardlink(t->e), target, err) < 0 ||
             (!l && name_rename(&t->p->options, target, err) < 0))
                 return -1;
         if (!*target || str_eq(target, t->path))
@@ -340,35 +270,6 @@ static int place_whiteout(struct placer *p, struct place_dir *d, const char *nam
         return l->s->driver->whiteout(l, fd, gone, gone_path, err) < 0 ? -1 : 1;
 }
 
-/* Whiteout names in the middle of a path: what aufs left is skipped (1), anything else has no meaning. */
-static int middle_check(const char *path, const char *name, struct err *err)
-{
-        for (const char *at = path; at < name; at = strchr(at, '/') + 1) {
-                if (str_starts(at, WHITEOUT_META))
-                        return 1;
-                if (str_starts(at, WHITEOUT))
-                        return err_set(err, ERR_INVALID, "entry /%s lies below a whiteout", path);
-        }
-        return 0;
-}
-
-static int limits_check(struct placer *p, struct archive_entry *e, struct err *err)
-{
-        const struct layer_limits *l = &p->options.limits;
-        if (l->max_files && ++p->files > l->max_files)
-                return err_set(err, ERR_TOO_LARGE, "archive has more than %llu entries",
-                               (unsigned long long)l->max_files);
-        /* A sparse file counts as what its readers will see. */
-        uint64_t size = archive_entry_filetype(e) == AE_IFREG && archive_entry_size(e) > 0
-                                ? (uint64_t)archive_entry_size(e)
-                                : 0;
-        if (l->max_bytes && (size > l->max_bytes || p->bytes > l->max_bytes - size))
-                return err_set(err, ERR_TOO_LARGE, "archive unpacks to more than %llu bytes",
-                               (unsigned long long)l->max_bytes);
-        p->bytes += archive_entry_hardlink(e) ? 0 : size;
-        return 0;
-}
-
 static int place_in(struct placer *p, struct archive_entry *e, struct place_dir *d, const char *name,
                     struct attributes *a, bool *ret_wants_data, struct err *err)
 {
@@ -396,12 +297,12 @@ int placer_entry(struct placer *p, struct archive_entry *e, bool *ret_wants_data
         char path[4096];
         const char *raw = archive_entry_pathname(e);
         *ret_wants_data = false;
-        if (!raw || name_clean(raw, path, err) < 0 || name_rename(&p->options, path, err) < 0)
+        if (!raw || place_name_clean(raw, path, err) < 0 || name_rename(&p->options, path, err) < 0)
                 return raw ? -1 : err_set(err, ERR_INVALID, "an entry has no name");
-        if (limits_check(p, e, err) < 0)
+        if (place_count_add(&p->count, &p->options.limits, e, err) < 0)
                 return -1;
         const char *name = path_name(path);
-        int skip = p->options.layer ? middle_check(path, name, err) : 0;
+        int skip = p->options.layer ? place_middle_check(path, name, err) : 0;
         if (skip != 0)
                 return skip < 0 ? -1 : 0;
         if (!*path && (archive_entry_filetype(e) != AE_IFDIR || archive_entry_hardlink(e)))
@@ -414,7 +315,7 @@ int placer_entry(struct placer *p, struct archive_entry *e, bool *ret_wants_data
         if (done != 0)
                 return done < 0 ? -1 : 0;
         struct attributes a = { 0 };
-        int r = attributes_read(p, e, &a, err) < 0 ? err_add(err, "/%s", path)
+        int r = place_attributes_read(&p->options, e, &a, err) < 0 ? err_add(err, "/%s", path)
                                                    : place_in(p, e, d, *path ? name : NULL, &a, ret_wants_data, err);
         place_attributes_done(&a);
         return r;

@@ -423,3 +423,24 @@ PY
   oci features | jq -e '.linux.namespaces | index("time") != null'
 }
 
+@test "features has all that runc has, but for its own names" {
+  missing() { jq -n --argjson ours "$(oci features)" --argjson theirs "$(runc features)" "\$theirs$1 - \$ours$1"; }
+  [ "$(missing .hooks)" = "[]" ]
+  [ "$(missing '.mountOptions')" = "$(printf '[\n  "acl",\n  "noacl"\n]')" ] # of the file systems that have them
+  for list in namespaces seccomp.actions seccomp.operators seccomp.archs; do [ "$(missing ".linux.$list")" = "[]" ]; done
+  oci features | jq -e '.linux.cgroup.systemd and .linux.cgroup.systemdUser and (.linux.capabilities | index("CAP_BPF") != null)'
+}
+
+@test "events --stats and state have every key that runc's have" {
+  args sleep 100
+  create
+  (cd "$BUNDLE" && runc --root "$STATE/runc" create "$ID-runc" </dev/null >/dev/null 2>&1 3>&-)
+  keys='[paths(type != "object" and type != "array") | map(if type == "number" then "#" else . end)] | unique'
+  runc --root "$STATE/runc" events --stats "$ID-runc" | jq "$keys" >"$BUNDLE/theirs"
+  oci events --stats "$ID" | jq "$keys" >"$BUNDLE/ours"
+  runc --root "$STATE/runc" state "$ID-runc" | jq "$keys" >"$BUNDLE/their-state"
+  oci state "$ID" | jq "$keys" >"$BUNDLE/our-state"
+  runc --root "$STATE/runc" delete --force "$ID-runc"
+  jq -e -s '.[0] - .[1] == []' "$BUNDLE/theirs" "$BUNDLE/ours"
+  jq -e -s '.[0] == .[1]' "$BUNDLE/their-state" "$BUNDLE/our-state"
+}

@@ -130,6 +130,18 @@ static void memory_entry(json_t *memory, const char *key, const char *path, cons
         json_object_set_new(o, "failcnt", scaled(cgroup_read_key(top(), path, file, "max", 0), 1));
 }
 
+/* v1 counts memory with swap, and that is what readers of "swap" take it for. */
+static void swap_with_memory(json_t *swap, const json_t *memory)
+{
+        static const char *const keys[] = { "usage", "limit" };
+        for (size_t i = 0; swap && i < ELEMENTS(keys); i++) {
+                json_int_t sum, without = json_integer_value(json_object_get(swap, keys[i]));
+                if (__builtin_add_overflow(without, json_integer_value(json_object_get(memory, keys[i])), &sum))
+                        sum = INT64_MAX;
+                json_object_set_new(swap, keys[i], json_integer(sum));
+        }
+}
+
 static void memory_usage(const char *path, json_t *usage)
 {
         if (!cgroup_has(top(), path, "memory.stat"))
@@ -138,6 +150,7 @@ static void memory_usage(const char *path, json_t *usage)
         json_object_set(o, "cache", json_object_get(raw, "file"));
         memory_entry(o, "usage", path, "memory");
         memory_entry(o, "swap", path, "memory.swap");
+        swap_with_memory(json_object_get(o, "swap"), json_object_get(o, "usage"));
         json_object_set_new(o, "raw", raw);
         pressure(o, path, "memory.pressure");
 }
