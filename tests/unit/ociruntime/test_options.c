@@ -126,11 +126,11 @@ static void signals(void **state)
         static const struct {
                 const char *text;
                 int number;
-        } good[] = { { "KILL", SIGKILL }, { "SIGKILL", SIGKILL }, { "9", 9 }, { "term", SIGTERM }, { "SIGUSR1", SIGUSR1 }, { "64", 64 } };
-        static const char *const bad[] = { "", "0", "65", "-9", "9x", "NOSUCH", "SIG", "4294967305", "SIGSIGKILL", " 9" };
+        } good[] = { { "KILL", SIGKILL }, { "SIGKILL", SIGKILL }, { "9", 9 }, { "term", SIGTERM }, { "SIGUSR1", SIGUSR1 }, { "64", 64 }, { "0", 0 } };
+        static const char *const bad[] = { "", "65", "-9", "9x", "NOSUCH", "SIG", "4294967305", "SIGSIGKILL", " 9" };
         for (size_t i = 0; i < ELEMENTS(good); i++) {
                 struct err err = ERR_INIT;
-                int n = 0;
+                int n = -1;
                 if (signal_parse(good[i].text, &n, &err) < 0)
                         fail_msg("%s", err.msg);
                 assert_int_equal(n, good[i].number);
