@@ -126,6 +126,24 @@ const struct command command_import = {
         .run = import_run,
 };
 
+/* --- restore: run by the engine, which tells what it reads of our standard output --- */
+
+static int restore_run(struct cli *cli, void *options, char **args, struct err *err)
+{
+        struct engine *e;
+        struct storage *st;
+        struct err why = ERR_INIT;
+        if (stores_open(cli, &e, &st, &why) < 0 || image_layers_restore(engine_db(e), st, args[0], &why) < 0)
+                return out_line(err, "%s", why.msg) < 0 ? -1 : 1;
+        return 0;
+}
+
+const struct command command_image_restore = {
+        .min_args = 1, .max_args = 1, .args = "CHAIN-ID",
+        .description = "Called when a layer of an image is missing, as after a power cut soon after a pull: unpacks it, and those below it, once more.",
+        .run = restore_run,
+};
+
 /* --- save, load --- */
 
 struct save_options { char *output, *format; };
@@ -240,7 +258,7 @@ static int commit_do(struct engine *e, struct storage *st, const struct containe
         _cleanup_free_ char *command = xstrdup(c->command ? c->command : "");
         image_exec_init(&exec);
         exec_of(&c->config, &exec);
-        if (image_find_brief(engine_db(e), c->image_id, &base, err) < 0 || changes_apply(o->changes, &exec, err) < 0)
+        if (image_find_brief(engine_db(e), c->image_id, &base, err) < 0 || engine_layers(e, c->chain, err) < 0 || changes_apply(o->changes, &exec, err) < 0)
                 return -1;
         struct image_commit commit = { .root_id = c->id, .base = &base, .exec = &exec, .author = o->author, .message = o->message,
                                        .created_by = command, .name = name };

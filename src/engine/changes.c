@@ -60,7 +60,7 @@ int container_changes(struct engine *e, const char *name, root_change_fn fn, voi
                 return -1;
         if (!root_exists(st->snapshots, c.id))
                 return 0;              /* never started after a kill in its making: nothing written */
-        if (root_changes(st->snapshots, c.id, collect, &l, err) < 0)
+        if (engine_layers(e, c.chain, err) < 0 || root_changes(st->snapshots, c.id, collect, &l, err) < 0)
                 return -1;
         for (size_t i = 0; i < l.count; i++) {
                 if (l.list[i].ours || only_ours_below(&l, i))

@@ -16,7 +16,7 @@ static int image_load(struct engine *e, struct container *c, struct err *err)
         _cleanup_image_config_ struct image_config config;
         image_config_init(&config);
         if (engine_storage(e, &st, err) < 0 || container_image_find(e, c->config.image, c->config.platform, &image, err) < 0 ||
-            image_read_config(st, &image, &config, err) < 0)
+            image_read_config(st, &image, &config, err) < 0 || engine_layers(e, image.chain, err) < 0)
                 return -1;
         container_config_merge(&c->config, &config.exec);
         c->image_id = TAKE_PTR(image.id);

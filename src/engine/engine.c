@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "build/build.h"
 #include "engine/engine-internal.h"
@@ -35,10 +36,15 @@ static char *folder(const char *given, const char *variable, const char *system_
         return path_join(str_empty(home) ? "/tmp" : home, below_home);
 }
 
+static char *root_folder(const struct engine_options *options)
+{
+        return folder(options->root, "TARE_ROOT", "/var/lib/tare", "XDG_DATA_HOME", ".local/share/tare");
+}
+
 int engine_open(const struct engine_options *options, struct engine **ret, struct err *err)
 {
         _cleanup_engine_ struct engine *e = xcalloc(1, sizeof(*e));
-        e->root = folder(options->root, "TARE_ROOT", "/var/lib/tare", "XDG_DATA_HOME", ".local/share/tare");
+        e->root = root_folder(options);
         e->run = folder(options->run, "TARE_RUN", "/run/tare", "XDG_RUNTIME_DIR", ".local/run/tare");
         if (options->storage_driver)
                 e->driver = xstrdup(options->storage_driver);
@@ -54,8 +60,34 @@ int engine_open(const struct engine_options *options, struct engine **ret, struc
         return 0;
 }
 
+/* In a session of its own, so that nobody waits. Nothing depends on it: until it has run a power cut costs the layers, which are made again. */
+static void settler_start(struct engine *e)
+{
+        struct err ignored = ERR_INIT;
+        pid_t pid;
+        _cleanup_close_ int pidfd = -1;
+        _cleanup_free_ char *program = NULL;
+        if (engine_program("tare", &program, &ignored) < 0)
+                return;
+        const char *argv[] = { "tare", "--root", e->root, "--run", e->run, "system", "settle", "--background", NULL };
+        const struct proc_spawn spawn = {
+                .path = program, .argv = (char *const *)argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .new_session = true };
+        (void)!proc_spawn(&spawn, &pid, &pidfd, &ignored);
+}
+
+int engine_settle(const struct engine_options *options, bool wait, struct err *err)
+{
+        _cleanup_(snapshots_closep) struct snapshots *s = NULL;
+        _cleanup_free_ char *root = root_folder(options), *record = path_join(root, "driver");
+        if (access(record, F_OK) < 0)
+                return 0;
+        return snapshots_open(root, options->storage_driver, &s, err) < 0 ? -1 : snapshots_settle(s, wait, err);
+}
+
 void engine_close(struct engine *e)
 {
+        if (e->storage && snapshots_settle_due(e->storage->snapshots))
+                settler_start(e);
         if (e->storage)
                 storage_close(e->storage);
         if (e->db)

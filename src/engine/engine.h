@@ -31,6 +31,13 @@ struct db *engine_db(struct engine *e);
 /* Borrowed; opened on first use. */
 int engine_storage(struct engine *e, struct storage **ret, struct err *err);
 
+/* Layers of a chain that are missing, as after a power cut soon after a pull, are made again from their blobs before this returns. One look at
+ * each where all are there. */
+int engine_layers(struct engine *e, char *const *chain, struct err *err);
+/* Sees to it that every layer is on disk (snapshots_settle); without opening the database. engine_close() starts a process for it where this
+ * one has committed layers that nobody has synced. */
+int engine_settle(const struct engine_options *options, bool wait, struct err *err);
+
 /* Absolute path (heap) of one of our programs ("tare", "tare-monitor", "tare-transfer"): beside the running one in a build tree,
  * else in the libexec folder of the installation. */
 int engine_program(const char *name, char **ret_path, struct err *err);

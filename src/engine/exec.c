@@ -43,7 +43,7 @@ int container_root_open(struct engine *e, const struct container *c, bool writab
                         return err_set(err, ERR_CONFLICT, "Container %s is not running", c->id);
                 return TAKE_FD(root);
         }
-        return engine_storage(e, &st, err) < 0 ? -1 : root_open(st->snapshots, c->id, writable, err);
+        return engine_storage(e, &st, err) < 0 || engine_layers(e, c->chain, err) < 0 ? -1 : root_open(st->snapshots, c->id, writable, err);
 }
 
 /* The container's environment, then ours; HOME of the user when neither says one. */

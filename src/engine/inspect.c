@@ -91,6 +91,8 @@ static int sizes_set(const struct inspection *x, json_t *o, struct err *err)
                 return -1;
         all = own;
         STRV_FOREACH (chain_id, x->container->chain) {
+                if (!layer_exists(x->storage->snapshots, *chain_id))
+                        continue; /* made again when the container is used */
                 if (layer_size(x->storage->snapshots, *chain_id, &layer, err) < 0)
                         return -1;
                 all += layer;

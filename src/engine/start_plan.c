@@ -33,8 +33,11 @@ static int root_prepare(struct engine *e, const struct container *c, struct oci_
         struct storage *st;
         if (engine_storage(e, &st, err) < 0)
                 return -1;
-        /* killed between the row and its root: made now */
-        if (!root_exists(st->snapshots, c->id) && root_create(st->snapshots, c->id, c->chain, err) < 0)
+        /* of an image that has just been looked at; or killed between the row and its root: made now */
+        bool fresh = !root_exists(st->snapshots, c->id);
+        if (!fresh && engine_layers(e, c->chain, err) < 0)
+                return -1;
+        if (fresh && root_create(st->snapshots, c->id, c->chain, err) < 0)
                 return -1;
         if (root_mount(st->snapshots, c->id, c->config.auto_remove, ret_mount, err) < 0)
                 return -1;

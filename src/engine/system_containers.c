@@ -42,7 +42,7 @@ static void row_check(struct check *k, const char *id)
         if (root_exists(k->storage->snapshots, id) || c.created > time_now() - FRESH || c.config.auto_remove)
                 return;
         if (check_found(k, "container %.12s (%s): its files are missing; it starts with those of its image", id, c.name) &&
-            root_create(k->storage->snapshots, id, c.chain, &problem) < 0)
+            (engine_layers(k->engine, c.chain, &problem) < 0 || root_create(k->storage->snapshots, id, c.chain, &problem) < 0))
                 check_failed(k, &problem);
 }
 

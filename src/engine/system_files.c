@@ -125,6 +125,14 @@ static int temporaries_below(struct check *k, const char *folder, struct err *er
         return 0;
 }
 
+/* Also what a killed settler left undone; one at work is waited for. */
+static void settled_check(struct check *k)
+{
+        struct err problem = ERR_INIT;
+        if (k->repair && snapshots_settle(k->storage->snapshots, true, &problem) < 0)
+                check_failed(k, &problem);
+}
+
 /* What a killed pull, build or load left. Writers hold the lock shared; while one is at work nothing is swept. */
 static int storage_check(struct check *k, struct err *err)
 {
@@ -134,6 +142,7 @@ static int storage_check(struct check *k, struct err *err)
         _cleanup_close_ int lock = storage_lock(k->storage, true, false, &problem);
         if (lock < 0)
                 return problem.kind == ERR_CONFLICT ? 0 : err_set(err, problem.kind, "%s", problem.msg);
+        /* Layers that the machine went down with are known, and no news. */
         unsigned before = k->found;
         for (size_t i = 0; i < ELEMENTS(parts); i++) {
                 _cleanup_free_ char *folder = xasprintf("%s/%s/%s", engine_root(k->engine), snapshots_driver(k->storage->snapshots), parts[i]);
@@ -141,7 +150,8 @@ static int storage_check(struct check *k, struct err *err)
                 if (check_names(folder, &names, err) < 0)
                         return -1;
                 STRV_FOREACH (name, names)
-                        check_found(k, "unfinished layer %s: left behind", *name);
+                        if (!str_starts(*name, LAYER_SUSPECT))
+                                check_found(k, "unfinished layer %s: left behind", *name);
         }
         if (k->repair && storage_sweep(k->storage, k->found > before, &removed, &problem) < 0)
                 check_failed(k, &problem);
@@ -153,18 +163,27 @@ int check_leftovers(struct check *k, struct err *err)
         _cleanup_free_ char *run = xasprintf("%s/containers", engine_run(k->engine)), *root = xasprintf("%s/containers", engine_root(k->engine));
         if (temporaries_check(k, engine_root(k->engine), err) < 0 || temporaries_below(k, run, err) < 0 || temporaries_below(k, root, err) < 0)
                 return -1;
+        settled_check(k);
         return storage_check(k, err);
 }
 
 /* --- images --- */
+
+/* Whether a layer that is missing can be made again, which whoever needs it does. */
+static bool layer_restorable(struct check *k, const struct image *i, size_t n)
+{
+        struct err ignored = ERR_INIT;
+        _cleanup_manifest_ struct manifest m = { 0 };
+        return image_read_manifest(k->storage, i, &m, &ignored) == 0 && n < m.layer_count && blob_exists(k->storage->blobs, m.layers[n].digest, NULL);
+}
 
 static void image_check(struct check *k, const struct image *i)
 {
         const char *name = i->names ? i->names[0] : i->id;
         if (!blob_exists(k->storage->blobs, i->manifest, NULL) || !blob_exists(k->storage->blobs, i->id, NULL))
                 check_found(k, "image %s: a document is missing; pull or build it again", name);
-        STRV_FOREACH (chain_id, i->chain)
-                if (!layer_exists(k->storage->snapshots, *chain_id)) {
+        for (size_t n = 0; n < strv_len(i->chain); n++)
+                if (!layer_exists(k->storage->snapshots, i->chain[n]) && !layer_restorable(k, i, n)) {
                         check_found(k, "image %s: a layer is missing; pull or build it again", name);
                         return;
                 }

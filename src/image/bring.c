@@ -48,6 +48,8 @@ static int unpack_begin(struct job *job, struct err *err)
         const struct bring *b = job->crew->b;
         if (layer_begin(b->st->snapshots, job->parent, &job->staging, err) < 0)
                 return -1;
+        /* The blob is here, or is committed before the image is recorded. */
+        layer_derived(job->staging);
         enum compression compression = media_layer_compression(job->blob->media_type);
         return layer_unpack_begin(job->staging, compression, job->diff_id, b->limits, &job->unpack, err);
 }
@@ -303,6 +305,8 @@ static void crew_done(struct crew *crew)
 
 int bring_layers(const struct bring *b, struct err *err)
 {
+        if (layers_expect(b->st->snapshots, b->chain, b->count, err) < 0)
+                return -1;
         struct crew crew = { .b = b, .lock = PTHREAD_MUTEX_INITIALIZER };
         crew.jobs = xcalloc(b->count ? b->count : 1, sizeof(*crew.jobs));
         for (size_t n = 0; n < b->count; n++)
@@ -315,6 +319,7 @@ int bring_layers(const struct bring *b, struct err *err)
         struct err failed = crew.err;
         crew_done(&crew);
         if (failed.kind != ERR_NONE) {
+                layers_unexpect(b->st->snapshots);
                 *err = failed;
                 return -1;
         }

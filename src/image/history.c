@@ -21,7 +21,10 @@ static int row_fill(struct storage *st, const struct history *h, const char *cha
         row->comment = xstrdup(h->comment ? h->comment : "");
         if (!str_empty(h->created))
                 time_parse(h->created, &row->created, &ignored);
-        return chain_id ? layer_size(st->snapshots, chain_id, &row->size, err) : 0;
+        /* One that is missing now is made again by who needs it. */
+        if (!chain_id || !layer_exists(st->snapshots, chain_id))
+                return 0;
+        return layer_size(st->snapshots, chain_id, &row->size, err);
 }
 
 /* Rows are newest first, the history is oldest first. A history shorter than the layers is answered as far as it goes. */

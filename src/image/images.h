@@ -100,6 +100,9 @@ struct image_make {
 };
 int image_make(struct db *db, struct storage *st, const struct image_make *m, struct image *ret, struct err *err);
 
+/* Makes a layer of some image here again from its blob, and those below it, where they are missing. */
+int image_layers_restore(struct db *db, struct storage *st, const char *chain_id, struct err *err);
+
 struct image_history_row { char *id; int64_t created; char *created_by; char *comment; uint64_t size; };
 /* Newest first; id is "<missing>" or the image's for the first row. */
 int image_history(struct db *db, struct storage *st, const char *text, struct image_history_row **ret, size_t *ret_count, struct err *err);

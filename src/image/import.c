@@ -16,6 +16,7 @@ static int import_layer(struct storage *st, int in_fd, const struct layer_limits
         int fd = -1;
         if (layer_begin(st->snapshots, NULL, &staging, err) < 0 || plain_open(in_fd, &plain, &fd, err) < 0)
                 return -1;
+        layer_derived(staging); /* its blob is committed first */
         struct err inner = ERR_INIT, outer = ERR_INIT;
         int r = layer_import_fd(st->blobs, staging, fd, limits, ret, &inner);
         /* A stream that broke on its way in is the better explanation of a damaged tar. */

@@ -42,16 +42,16 @@ static int documents_read(struct storage *st, const struct image_record *record,
         return 0;
 }
 
-/* A row promises that all of it is here. */
+/* A row promises that all of it is here; layers that nothing of late has used may have to be made again. */
 static int documents_check(struct storage *st, struct documents *d, struct err *err)
 {
         for (size_t n = 0; n < d->manifest.layer_count; n++) {
                 uint64_t size = 0;
                 if (!blob_exists(st->blobs, d->manifest.layers[n].digest, NULL))
                         return err_set(err, ERR_NOT_FOUND, "layer blob %s is missing", d->manifest.layers[n].digest);
-                if (!layer_exists(st->snapshots, d->chain[n]))
-                        return err_set(err, ERR_NOT_FOUND, "layer %s is missing", d->chain[n]);
-                if (layer_size(st->snapshots, d->chain[n], &size, err) < 0)
+                if (layer_ensure(st->blobs, st->snapshots, n ? d->chain[n - 1] : NULL, d->chain[n], &d->manifest.layers[n],
+                                 d->config.diff_ids[n], err) < 0 ||
+                    layer_size(st->snapshots, d->chain[n], &size, err) < 0)
                         return -1;
                 d->size += size;
         }

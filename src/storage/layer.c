@@ -203,7 +203,10 @@ int layer_from_root(struct blobs *b, struct snapshots *s, const char *root_id, c
                 *ret_empty = true;
                 return 0;
         }
-        if (layer_begin(s, parent, &staging, err) < 0 || making_begin(&m, b, staging, NULL, err) < 0)
+        if (layer_begin(s, parent, &staging, err) < 0)
+                return -1;
+        layer_derived(staging); /* its blob is committed first */
+        if (making_begin(&m, b, staging, NULL, err) < 0)
                 return -1;
         if (changes_write(&r, clamp, making_plain, &m, err) < 0 || making_finish(&m, &made, err) < 0)
                 return err_add(err, "layer from root %s", root_id);
@@ -227,8 +230,10 @@ int layer_ensure(struct blobs *b, struct snapshots *s, const char *parent, const
         if (fd < 0)
                 return -1;
         /* The bytes decide: media types are wrong often enough, and the digest of the content is checked. */
-        if (layer_begin(s, parent, &staging, err) < 0 ||
-            layer_unpack_fd(staging, fd, COMPRESSION_UNKNOWN, diff_id, NULL, NULL, &size, err) < 0)
+        if (layer_begin(s, parent, &staging, err) < 0)
+                return -1;
+        layer_derived(staging);
+        if (layer_unpack_fd(staging, fd, COMPRESSION_UNKNOWN, diff_id, NULL, NULL, &size, err) < 0)
                 return err_add(err, "unpack %s", blob->digest);
         return layer_commit(staging, chain_id, size, err);
 }

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "storage/copy-internal.h"
 #include "storage/snapshot-internal.h"
+#include "storage/settle-internal.h"
 #include "storage/snapshot.h"
 
 int layer_name(const char *chain_id, char ret_name[LAYER_NAME_SIZE], struct err *err)
@@ -225,24 +226,52 @@ static int staging_finish(struct layer_staging *l, struct err *err)
         return l->s->driver->layer_finish ? l->s->driver->layer_finish(l, &parents, err) : 0;
 }
 
-/* One sync of the file system: its data was set going while it was unpacked. */
+/* One sync of the file system is cheaper than one of every file. */
 static int staging_sync(struct layer_staging *l, struct err *err)
 {
         return syncfs(l->dir_fd) < 0 ? err_sys(err, "sync the layer") : 0;
 }
 
-static int staging_publish(struct layer_staging *l, const char *name, struct err *err)
+/* 0 also where another was first: then l->committed stays false. */
+static int staging_rename(struct layer_staging *l, const char *name, struct err *err)
 {
-        _cleanup_close_ int layers = openat(l->s->dir_fd, "layers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (layers < 0)
-                return err_sys(err, "open %s/layers", l->s->dir);
         if (syscall(SYS_renameat2, l->s->dir_fd, l->name, l->s->dir_fd, name, 1 /* RENAME_NOREPLACE */) < 0) {
                 if (errno == EEXIST || errno == ENOTEMPTY)
                         return 0;
                 return err_sys(err, "rename to %s", name);
         }
         l->committed = true;
-        return file_sync_dir(layers, err);
+        return 0;
+}
+
+static int publish_synced(struct layer_staging *l, const char *name, const char *chain_id, struct err *err)
+{
+        _cleanup_close_ int layers = openat(l->s->dir_fd, "layers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (layers < 0)
+                return err_sys(err, "open %s/layers", l->s->dir);
+        if (staging_sync(l, err) < 0)
+                return -1;
+        _cleanup_close_ int lock = unsettled_lock(l->s, err);
+        if (lock < 0)
+                return -1;
+        if (file_exists_at(l->s->dir_fd, name))
+                return 0;
+        if (unsettled_clear(l->s, chain_id, err) < 0 || staging_rename(l, name, err) < 0)
+                return -1;
+        return l->committed ? file_sync_dir(layers, err) : 0;
+}
+
+static int publish_derived(struct layer_staging *l, const char *name, const char *chain_id, struct err *err)
+{
+        _cleanup_close_ int lock = unsettled_lock(l->s, err);
+        if (lock < 0)
+                return -1;
+        if (file_exists_at(l->s->dir_fd, name))
+                return 0;
+        if (unsettled_ensure(l->s, chain_id, err) < 0 || staging_rename(l, name, err) < 0)
+                return -1;
+        l->s->settle_due = true;
+        return 0;
 }
 
 int layer_commit(struct layer_staging *l, const char *chain_id, uint64_t size, struct err *err)
@@ -252,8 +281,8 @@ int layer_commit(struct layer_staging *l, const char *chain_id, uint64_t size, s
                 return -1;
         if (file_exists_at(l->s->dir_fd, name))
                 return 0;
-        if (staging_finish(l, err) < 0 || meta_write(l, size, err) < 0 || staging_sync(l, err) < 0 ||
-            staging_publish(l, name, err) < 0)
+        if (staging_finish(l, err) < 0 || meta_write(l, size, err) < 0 ||
+            (l->derived ? publish_derived(l, name, chain_id, err) : publish_synced(l, name, chain_id, err)) < 0)
                 return err_add(err, "layer %s", chain_id);
         return 0;
 }

@@ -6,6 +6,7 @@
  *     ROOT/<driver>/layers/<hex>/     a committed layer: meta (size, parent), diff/ (what the driver keeps of it)
  *     ROOT/<driver>/staging/<random>/ a layer being made, flock'd by its maker
  *     ROOT/<driver>/roots/<id>/       a writable root: chain (written last: without it there is no root), and the driver's own
+ *     ROOT/<driver>/unsettled/        which layers are not known to be on disk, see settle-internal.h
  *     ROOT/<driver>/trash/<random>    on its way out: whatever lies here is removed by the next sweep
  */
 #ifndef TARE_STORAGE_SNAPSHOT_INTERNAL_H
@@ -13,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include "base/buf.h"
 #include "storage/snapshot.h"
 #include "storage/keymap-internal.h"
@@ -23,6 +25,8 @@ struct snapshots {
         const struct snapshot_driver *driver;
         char *dir; /* ROOT/<driver>, absolute */
         int dir_fd;
+        ino_t mark_ino; /* what entries in unsettled/ this process has made durable; 0: none */
+        bool settle_due; /* it has published layers that nobody has synced */
         bool user_xattr; /* not the first user namespace's root: user.overlay.* and the mount option userxattr */
 };
 
@@ -49,6 +53,7 @@ struct layer_staging {
         struct deferred_link *links; /* hard links whose target is in no entry of this layer */
         size_t link_count;
         struct namelist whiteouts, opaques; /* for drivers that keep whole trees: paths without leading slash */
+        bool derived; /* can be made again from its blob: published unsynced, see settle-internal.h */
         bool committed;
 };
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "storage/settle-internal.h"
 #include "storage/snapshot-internal.h"
 
 /* Best first. */
@@ -77,7 +78,7 @@ static int driver_open(const char *root, const struct snapshot_driver *driver, s
         }
         if (s->dir_fd < 0)
                 return err_sys(err, "open %s", s->dir);
-        if (ready_read(s, err) < 0)
+        if (ready_read(s, err) < 0 || unsettled_recover(s, err) < 0)
                 return -1;
         *ret = TAKE_PTR(s);
         return 0;
@@ -195,7 +196,7 @@ int snapshots_sweep(struct snapshots *s, int64_t max_age, unsigned *ret_removed,
 {
         unsigned removed = 0;
         if (folder_sweep(s, "trash", -1, &removed, err) < 0 || folder_sweep(s, "staging", max_age, &removed, err) < 0 ||
-            roots_sweep(s, max_age, &removed, err) < 0)
+            roots_sweep(s, max_age, &removed, err) < 0 || unsettled_sweep(s, max_age, err) < 0)
                 return -1;
         *ret_removed += removed;
         return 0;

@@ -1,10 +1,14 @@
 /* Layers on disk and the writable roots upon them, behind one driver contract (drivers/overlay.c, drivers/vfs.c, ...).
  *
+ * A layer that can be made again from its blob need not be waited for (layer_derived): it is visible at once, a settler syncs it later, and one
+ * that the machine went down with before is gone when the store is next opened. So a layer of an image may be missing at any time: who needs it
+ * makes it again (layer_ensure, image_layers_restore, engine_layers).
+ *
  * A layer is named by its chain id (image-spec config.md), so a driver may store what it likes of the chain: overlay keeps
- * the layer's own files, vfs a whole copy. Layers appear by rename after syncing, are read-only for ever, and are removed by the
+ * the layer's own files, vfs a whole copy. Layers appear by rename, are read-only for ever, and are removed by the
  * caller who knows reachability. A root is a container's (or build step's) writable top.
  *
- *     layer: layer_begin -> unpack into its directory (see layer.h) -> layer_commit
+ *     layer: layer_begin -> [layer_derived] -> unpack into its directory (see layer.h) -> layer_commit
  *     root:  root_create -> root_mount (the description is given to runtime/, or root_open) -> root_remove
  *
  * Nothing is mounted in the caller's mount namespace: root_mount only describes; root_open makes a detached mount.
@@ -34,6 +38,17 @@ int layer_begin(struct snapshots *s, const char *parent, struct layer_staging **
 /* Makes it visible under its chain id; size: bytes of the files. An existing layer of that id is success (ours is dropped).
  * Hard links to files of lower layers, kept back by unpacking, are resolved here. */
 int layer_commit(struct layer_staging *l, const char *chain_id, uint64_t size, struct err *err);
+/* Before it is filled: its blob is in the store, or will be before anything names the layer. Its commit does not sync. */
+void layer_derived(struct layer_staging *l);
+/* Before several such layers are made: what their commits would each wait for is done at once. */
+int layers_expect(struct snapshots *s, char *const *chain_ids, size_t count, struct err *err);
+/* After one of them failed: of those that did not come nothing is kept. */
+void layers_unexpect(struct snapshots *s);
+/* This process has committed such layers: somebody should call snapshots_settle(), though nothing is wrong when nobody does. */
+bool snapshots_settle_due(const struct snapshots *s);
+/* Syncs until every layer is known to be on disk; seconds, maybe. Another who is at it is waited for, or with wait false left alone. */
+#define LAYER_SUSPECT "suspect-" /* how names in trash/ begin of what was taken away when the store was opened */
+int snapshots_settle(struct snapshots *s, bool wait, struct err *err);
 void layer_abort(struct layer_staging *l);             /* frees; removes what was not committed */
 DEFINE_CLEANUP(struct layer_staging *, layer_abort)
 int layer_remove(struct snapshots *s, const char *chain_id, struct err *err);

@@ -96,6 +96,7 @@ podman_own() { env -u DOCKER_CONFIG podman --root "$STATE/podman" --runroot "$ST
   # a data root that has nothing of it
   TARE_ROOT=$STATE/other tare load -i "$STATE/again.tar"
   [ "$(TARE_ROOT=$STATE/other tare inspect -f '{{.Id}}' again:1)" = "$id" ]
+  TARE_ROOT=$STATE/other tare system settle
   rm -rf "$STATE/other"
   tare rmi again:1
   run tare save nothere

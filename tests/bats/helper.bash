@@ -21,6 +21,7 @@ tare_teardown_file() {
   # shellcheck disable=SC2086
   [ -z "$ids" ] || tare rm -f $ids >/dev/null
   sleep 0.2
+  tare system settle # what syncs in the background is done with the folder
   left_behind
   ip link del "$TARE_BRIDGE" 2>/dev/null || true
   rm -rf "$STATE"

@@ -333,7 +333,19 @@ static void a_record_needs_its_content(void **state)
         const struct image_remove how = { 0 };
         _cleanup_free_ char *chain = xstrdup(a.chain[0]);
         OK(layer_remove(s.st->snapshots, chain, &err));
+        OK(image_record(s.db, s.st, &record, NULL, &err)); /* made again from its blob */
+        assert_true(layer_exists(s.st->snapshots, chain));
+        OK(layer_remove(s.st->snapshots, chain, &err));
+        OK(image_layers_restore(s.db, s.st, chain, &err));
+        assert_true(layer_exists(s.st->snapshots, chain));
+        _cleanup_manifest_ struct manifest m = { 0 };
+        OK(image_read_manifest(s.st, &a, &m, &err));
+        OK(layer_remove(s.st->snapshots, chain, &err));
+        OK(blob_remove(s.st->blobs, m.layers[0].digest, &err));
         FAILS(image_record(s.db, s.st, &record, NULL, &err), ERR_NOT_FOUND, "is missing");
+        FAILS(image_layers_restore(s.db, s.st, chain, &err), ERR_NOT_FOUND, "make layer");
+        FAILS(image_layers_restore(s.db, s.st, "sha256:0000000000000000000000000000000000000000000000000000000000000000", &err),
+              ERR_NOT_FOUND, "no image here has it");
         OK(image_remove(s.db, s.st, a.id, &how, &err));
         FAILS(image_record(s.db, s.st, &record, NULL, &err), ERR_NOT_FOUND, "manifest");
         fixture_done(&s);
