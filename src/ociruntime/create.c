@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include "base/fd.h"
 #include "base/file.h"
@@ -42,6 +43,18 @@ void launch_done(struct launch *l)
 
 /* ---- before anything is made ---- */
 
+/* A pipe in its place must not hold us up; one that was named is meant. */
+static int read_config(const char *path, bool named, struct buf *ret, struct err *err)
+{
+        struct stat st;
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC | (named ? 0 : O_NONBLOCK));
+        if (fd < 0)
+                return errno == ENOENT ? err_set(err, ERR_NOT_FOUND, "JSON specification file %s not found", path) : err_sys(err, "%s", path);
+        if (!named && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
+                return err_set(err, ERR_INVALID, "%s: is no regular file", path);
+        return fd_read_all(fd, ret, err) < 0 ? err_add(err, "%s", path) : 0;
+}
+
 static int read_bundle(struct launch *l, struct err *err)
 {
         const struct verb_options *o = l->options;
@@ -55,8 +68,8 @@ static int read_bundle(struct launch *l, struct err *err)
         const char *config = given ? given : "config.json";
         if (chdir(l->bundle) < 0)
                 return err_sys(err, "chdir %s", l->bundle);
-        if (file_read_at(AT_FDCWD, config, &l->config, err) < 0)
-                return err->kind == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "JSON specification file %s not found", config) : -1;
+        if (read_config(config, given != NULL, &l->config, err) < 0)
+                return -1;
         return oci_spec_parse(l->config.data, l->config.len, &l->spec, err);
 }
 
