@@ -34,7 +34,7 @@ enum {
         REQUIRED = 1,     /* an error when absent */
         ALWAYS = 2,       /* written also when zero or empty */
         ABSOLUTE = 4,     /* a path that must begin with '/' */
-        NONNEGATIVE = 8,
+        POSITIVE = 8,
 };
 
 struct field_table;

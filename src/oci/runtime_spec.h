@@ -142,6 +142,7 @@ struct oci_spec {
         char **masked_paths, **readonly_paths;
         char *mount_label;
         char *personality_domain;      /* "LINUX32" or NULL */
+        char **personality_flags;      /* none is defined by the spec, so that any is refused */
         json_t *intel_rdt;             /* kept for runtime/ */
 };
 

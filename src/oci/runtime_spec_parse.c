@@ -100,7 +100,7 @@ static int i32_parse(const struct parse_args *a, void *at, struct err *err)
 
 static int i64_parse(const struct parse_args *a, void *at, struct err *err)
 {
-        return range_parse(a, a->f->flags & NONNEGATIVE ? 0 : INT64_MIN, INT64_MAX, at, err);
+        return range_parse(a, a->f->flags & POSITIVE ? 1 : INT64_MIN, INT64_MAX, at, err);
 }
 
 static int letter_parse(const struct parse_args *a, void *at, struct err *err)

@@ -64,7 +64,7 @@ static const struct field hook_rows[] = {
         ROW("path", FIELD_STRING, path, REQUIRED | ABSOLUTE),
         ROW("args", FIELD_STRV, args, 0),
         ROW("env", FIELD_STRV, env, 0),
-        ROW("timeout", FIELD_I64, timeout, NONNEGATIVE),
+        ROW("timeout", FIELD_I64, timeout, POSITIVE),
 };
 static TABLE(hook_table, OF, hook_rows);
 #undef OF
@@ -320,6 +320,7 @@ static TABLE(clock_table, OF, clock_rows);
 
 static const struct field personality_rows[] = {
         WORDS("domain", FIELD_STRING, personality_domain, REQUIRED, personality_words),
+        ROW("flags", FIELD_STRV, personality_flags, 0),
 };
 static TABLE(personality_table, OF, personality_rows);
 

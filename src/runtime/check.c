@@ -14,12 +14,13 @@ static int check_namespaces(const struct oci_spec *s, struct err *err)
         if (ns[OCI_NS_USER].wanted && ns[OCI_NS_USER].path && (s->uid_map_count || s->gid_map_count))
                 return err_set(err, ERR_INVALID, "linux.uidMappings: the user namespace that is joined has its own");
         if (!ns[OCI_NS_USER].wanted && (s->uid_map_count || s->gid_map_count))
-                return err_set(err, ERR_INVALID, "linux.uidMappings: needs a user namespace");
+                return err_set(err, ERR_INVALID, "linux.%s: needs a user namespace", s->uid_map_count ? "uidMappings" : "gidMappings");
         if (s->has_monotonic_offset || s->has_boottime_offset) {
                 if (!ns[OCI_NS_TIME].wanted || ns[OCI_NS_TIME].path)
                         return err_set(err, ERR_INVALID, "linux.timeOffsets: needs a time namespace of its own");
                 if (s->monotonic_nsecs > 999999999 || s->boottime_nsecs > 999999999)
-                        return err_set(err, ERR_INVALID, "linux.timeOffsets: nanosecs beyond a second");
+                        return err_set(err, ERR_INVALID, "linux.timeOffsets.%s.nanosecs: beyond a second",
+                                       s->monotonic_nsecs > 999999999 ? "monotonic" : "boottime");
         }
         return 0;
 }
@@ -54,12 +55,36 @@ static int check_mounts(const struct runtime_create *r, struct err *err)
         return 0;
 }
 
+static int check_absolute(char *const *paths, const char *field, struct err *err)
+{
+        for (size_t i = 0; paths && paths[i]; i++)
+                if (paths[i][0] != '/')
+                        return err_set(err, ERR_INVALID, "%s[%zu]: \"%s\" is no absolute path", field, i, paths[i]);
+        return 0;
+}
+
+/* config-linux.md "Seccomp" and "Personality": what no table can say of them. */
+static int check_linux(const struct oci_spec *s, struct err *err)
+{
+        if (check_absolute(s->masked_paths, "linux.maskedPaths", err) < 0 ||
+            check_absolute(s->readonly_paths, "linux.readonlyPaths", err) < 0)
+                return -1;
+        if (s->personality_flags && s->personality_flags[0])
+                return err_set(err, ERR_UNSUPPORTED, "linux.personality.flags: \"%s\" is unknown", s->personality_flags[0]);
+        if (s->seccomp && str_empty(s->seccomp->listener_path) && !str_empty(s->seccomp->listener_metadata))
+                return err_set(err, ERR_INVALID, "linux.seccomp.listenerMetadata: needs listenerPath");
+        for (size_t i = 0; s->seccomp && i < s->seccomp->rule_count; i++)
+                if (strv_len(s->seccomp->rules[i].names) == 0)
+                        return err_set(err, ERR_INVALID, "linux.seccomp.syscalls[%zu].names: empty", i);
+        return 0;
+}
+
 int create_check(const struct runtime_create *r, struct err *err)
 {
         const struct oci_spec *s = r->spec;
         if (str_empty(r->id))
                 return err_set(err, ERR_INVALID, "a container without id");
-        if (process_check(&s->process, err) < 0 || check_namespaces(s, err) < 0 || check_mounts(r, err) < 0 ||
+        if (process_check(&s->process, err) < 0 || check_namespaces(s, err) < 0 || check_mounts(r, err) < 0 || check_linux(s, err) < 0 ||
             sysctl_check(s, err) < 0)
                 return -1;
         if (!str_empty(s->mount_label) && access("/sys/fs/selinux/enforce", F_OK) < 0)

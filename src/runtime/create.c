@@ -194,12 +194,12 @@ static int prepare_mounts(struct create *c, struct err *err)
         const struct oci_mount *root = c->request->rootfs ? c->request->rootfs : &bound;
         if ((privileged || needs_mapping(root) || (root == &bound && is_relative(c, root))) &&
             prepare_mount(c, root, &c->in.root_mount_fd, err) < 0)
-                return err_add(err, "root");
+                return err_add(err, root == &bound ? "root.path" : "root");
         for (size_t i = 0; i < s->mount_count; i++) {
                 const struct oci_mount *m = &s->mounts[i];
                 bool ours = privileged || needs_mapping(m) || is_relative(c, m) || (m->source && mount_is_foreign(m->source));
                 if (ours && prepare_mount(c, m, &c->in.mount_fds[i], err) < 0)
-                        return err_add(err, "mount %s", m->destination);
+                        return err_add(err, "mounts[%zu]: mount %s", i, m->destination);
         }
         return 0;
 }

@@ -154,6 +154,6 @@ int root_add_devices(struct init *in, struct err *err)
                         return err_add(err, "device %s", default_devices[i].path);
         for (size_t i = 0; i < in->spec->device_count; i++)
                 if (add_device(in, dev_fd, &in->spec->devices[i], false, err) < 0)
-                        return err_add(err, "device %s", in->spec->devices[i].path);
+                        return err_add(err, "linux.devices[%zu]: device %s", i, in->spec->devices[i].path);
         return add_links(dev_fd, err);
 }

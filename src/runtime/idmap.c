@@ -69,17 +69,20 @@ static int map_ids(pid_t pid, const char *file, const char *helper, uint32_t own
         return run_helper(helper, pid, maps, count, err);
 }
 
-static int map_both(pid_t pid, const struct oci_id_map *uids, size_t uid_count, const struct oci_id_map *gids,
-                    size_t gid_count, struct err *err)
+/* field: where the maps stand in the spec, "linux." or nothing for those of a mount, which is named by who asked. */
+static int map_both(pid_t pid, const char *field, const struct oci_id_map *uids, size_t uid_count,
+                    const struct oci_id_map *gids, size_t gid_count, struct err *err)
 {
         if (map_ids(pid, "uid_map", "newuidmap", geteuid(), uids, uid_count, err) < 0)
-                return -1;
-        return map_ids(pid, "gid_map", "newgidmap", getegid(), gids, gid_count, err);
+                return err_add(err, "%suidMappings", field);
+        if (map_ids(pid, "gid_map", "newgidmap", getegid(), gids, gid_count, err) < 0)
+                return err_add(err, "%sgidMappings", field);
+        return 0;
 }
 
 int idmap_write(pid_t pid, const struct oci_spec *spec, struct err *err)
 {
-        return map_both(pid, spec->uid_maps, spec->uid_map_count, spec->gid_maps, spec->gid_map_count, err);
+        return map_both(pid, "linux.", spec->uid_maps, spec->uid_map_count, spec->gid_maps, spec->gid_map_count, err);
 }
 
 int idmap_userns(const struct oci_id_map *uids, size_t uid_count, const struct oci_id_map *gids, size_t gid_count,
@@ -96,7 +99,7 @@ int idmap_userns(const struct oci_id_map *uids, size_t uid_count, const struct o
         }
         char path[64];
         snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-        int fd = map_both(pid, uids, uid_count, gids, gid_count, err) < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+        int fd = map_both(pid, "", uids, uid_count, gids, gid_count, err) < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0 && err->kind == ERR_NONE)
                 err_sys(err, "open the user namespace");
         kill(pid, SIGKILL);

@@ -66,7 +66,7 @@ static int new_time(const struct oci_spec *spec, struct err *err)
                           spec->monotonic_nsecs, spec->boottime_secs, spec->boottime_nsecs);
         if ((spec->has_monotonic_offset || spec->has_boottime_offset) &&
             file_poke_at(AT_FDCWD, "/proc/self/timens_offsets", text, err) < 0)
-                return -1;
+                return err_add(err, "linux.timeOffsets");
         _cleanup_close_ int fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
         return fd < 0 || setns(fd, CLONE_NEWTIME) < 0 ? err_sys(err, "enter the time namespace") : 0;
 }

@@ -34,10 +34,10 @@ void namespaces_close(int fds[OCI_NS_KINDS])
 static int open_typed(enum oci_namespace_kind kind, const char *path, struct err *err)
 {
         if (path[0] != '/')
-                return err_set(err, ERR_INVALID, "linux.namespaces: path \"%s\" must be absolute", path);
+                return err_set(err, ERR_INVALID, "linux.namespaces: %s: path \"%s\" must be absolute", oci_namespace_name(kind), path);
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0)
-                return err_sys(err, "%s namespace %s", oci_namespace_name(kind), path);
+                return err_sys(err, "linux.namespaces: %s: %s", oci_namespace_name(kind), path);
         int type = ioctl(fd, NS_GET_NSTYPE);
         if (type < 0 || (uint64_t)type != flags_of[kind])
                 return err_set(err, ERR_INVALID, "linux.namespaces: %s is no %s namespace", path,

@@ -82,6 +82,21 @@ static int set_limits(const struct oci_process *p, struct err *err)
         return 0;
 }
 
+/* The kernel takes the last id of all for "leave it as it is", which would be root. */
+static int check_user(const struct oci_process *p, struct err *err)
+{
+        if (p->uid == UINT32_MAX || p->gid == UINT32_MAX)
+                return err_set(err, ERR_INVALID, "process.user.%s: 4294967295 is nobody's id", p->uid == UINT32_MAX ? "uid" : "gid");
+        for (size_t i = 0; i < p->additional_gid_count; i++)
+                if (p->additional_gids[i] == UINT32_MAX)
+                        return err_set(err, ERR_INVALID, "process.user.additionalGids[%zu]: 4294967295 is nobody's id", i);
+        if (p->has_umask && p->umask > 0777)
+                return err_set(err, ERR_INVALID, "process.user.umask: %u is beyond 511", p->umask);
+        if (p->has_oom_score_adj && (p->oom_score_adj < -1000 || p->oom_score_adj > 1000))
+                return err_set(err, ERR_INVALID, "process.oomScoreAdj: %d is not within -1000 to 1000", p->oom_score_adj);
+        return 0;
+}
+
 int process_check(const struct oci_process *p, struct err *err)
 {
         if (!p->args || !p->args[0])
@@ -90,7 +105,7 @@ int process_check(const struct oci_process *p, struct err *err)
                 return err_set(err, ERR_INVALID, "process.cwd: must be absolute");
         if (p->additional_gid_count > 4096)
                 return err_set(err, ERR_TOO_LARGE, "process.user.additionalGids: more than 4096");
-        if (check_limits(p, err) < 0 || scheduling_check(p, err) < 0)
+        if (check_user(p, err) < 0 || check_limits(p, err) < 0 || scheduling_check(p, err) < 0)
                 return -1;
         return label_check(p, err);
 }

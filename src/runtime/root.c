@@ -27,7 +27,7 @@ static int open_propagating(struct init *in, struct err *err)
                         continue;
                 in->mount_fds[i] = mount_make(m, &w, base_fd(in), in->userns_fd, err);
                 if (in->mount_fds[i] < 0)
-                        return err_add(err, "mount %s", m->destination);
+                        return err_add(err, "mounts[%zu]: mount %s", i, m->destination);
         }
         return 0;
 }
@@ -71,10 +71,11 @@ static int attach_root(struct init *in, struct err *err)
         if (str_empty(in->spec->root_path) && !in->request->rootfs)
                 return err_set(err, ERR_INVALID, "root: no path and no mount");
         in->root_fd = make_root(in, err);
+        const char *field = in->request->rootfs ? "root" : "root.path";
         if (in->root_fd < 0)
-                return err_add(err, "root");
+                return err_add(err, "%s", field);
         if (!mount_is_directory(in->root_fd))
-                return err_set(err, ERR_INVALID, "root is no directory");
+                return err_set(err, ERR_INVALID, "%s: is no directory", field);
         in->root_at_path = !in->request->rootfs && move_mount(in->root_fd, "", base_fd(in), in->spec->root_path, MOVE_MOUNT_F_EMPTY_PATH) == 0;
         if (!in->root_at_path && move_mount(in->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 return err_sys(err, "attach the root");
@@ -230,10 +231,10 @@ static int add_mounts(struct init *in, bool late, struct err *err)
                 if (is_late != late)
                         continue;
                 if (str_empty(m->destination) || m->destination[strspn(m->destination, "/.")] == 0)
-                        return err_set(err, ERR_INVALID, "mounts: destination \"%s\"",
+                        return err_set(err, ERR_INVALID, "mounts[%zu].destination: \"%s\" is the root", i,
                                        m->destination ? m->destination : "");
                 if ((cgroup ? root_mount_cgroup(in, m, err) : add_mount(in, i, err)) < 0)
-                        return err_add(err, "mount %s", m->destination);
+                        return err_add(err, "mounts[%zu]: mount %s", i, m->destination);
         }
         return 0;
 }

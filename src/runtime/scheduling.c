@@ -39,7 +39,7 @@ static int parse_io(const json_t *o, int *ret, struct err *err)
         static const struct word classes[] = { { "IOPRIO_CLASS_RT", IOPRIO_CLASS_RT },
                                                { "IOPRIO_CLASS_BE", IOPRIO_CLASS_BE },
                                                { "IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE } };
-        const struct jpath root = JPATH("process"), path = jpath_key(&root, "ioPriority");
+        const struct jpath spec = JPATH("spec"), root = jpath_key(&spec, "process"), path = jpath_key(&root, "ioPriority");
         uint64_t class = 0;
         int64_t level = 0;
         if (get_word(o, &path, "class", classes, ELEMENTS(classes), &class, err) < 0 ||
@@ -86,7 +86,7 @@ static int parse_scheduler(const json_t *o, struct attributes *ret, struct err *
         static const struct word policies[] = { { "SCHED_OTHER", 0 },   { "SCHED_FIFO", 1 }, { "SCHED_RR", 2 },
                                                 { "SCHED_BATCH", 3 },   { "SCHED_ISO", 4 },  { "SCHED_IDLE", 5 },
                                                 { "SCHED_DEADLINE", 6 } };
-        const struct jpath root = JPATH("process"), path = jpath_key(&root, "scheduler");
+        const struct jpath spec = JPATH("spec"), root = jpath_key(&spec, "process"), path = jpath_key(&root, "scheduler");
         struct attributes a = { .size = sizeof(a) };
         uint64_t policy = 0;
         int64_t nice = 0, priority = 0;
@@ -112,7 +112,7 @@ static int parse_scheduler(const json_t *o, struct attributes *ret, struct err *
 
 static int parse_affinity(const json_t *o, const char *key, cpu_set_t *ret, bool *ret_there, struct err *err)
 {
-        const struct jpath root = JPATH("process"), path = jpath_key(&root, "execCPUAffinity");
+        const struct jpath spec = JPATH("spec"), root = jpath_key(&spec, "process"), path = jpath_key(&root, "execCPUAffinity");
         _cleanup_free_ char *text = NULL;
         if (json_get_string(o, &path, key, false, &text, err) < 0)
                 return -1;

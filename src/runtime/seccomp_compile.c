@@ -447,7 +447,7 @@ int seccomp_filter_compile(const struct oci_seccomp *profile, struct seccomp_fil
         _cleanup_seccomp_filter_ struct seccomp_filter f = { 0 };
         _cleanup_(compilation_done) struct compilation c = { .profile = profile };
         if (flags_parse(profile, &f.flags, err) < 0 || compile(&c, &f, err) < 0 || reshape(profile, c.ctx, &f, err) < 0)
-                return err_add(err, "seccomp profile");
+                return err_add(err, "linux.seccomp");
         f.notify = c.notify;
         *ret = f;
         f.code = NULL;

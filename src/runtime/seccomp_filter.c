@@ -156,7 +156,7 @@ int seccomp_filter_load(const struct oci_seccomp *profile, const char *cache_dir
         struct err unused = ERR_INIT;
         char name[40];
         if (profile_bytes(profile, &bytes, err) < 0)
-                return err_add(err, "seccomp profile");
+                return err_add(err, "linux.seccomp");
         cache_name(&bytes, name);
         if (cache_dir && (dir_fd = open(cache_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 &&
             path_mkdirs(cache_dir, 0700, &unused) == 0)

@@ -15,7 +15,7 @@ int seccomp_hand_over(const struct oci_seccomp *profile, int listener_fd, pid_t 
         memcpy(address.sun_path, profile->listener_path, strlen(profile->listener_path) + 1);
         _cleanup_close_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (sock < 0 || connect(sock, (const struct sockaddr *)&address, sizeof(address)) < 0)
-                return err_sys(err, "failed to connect with seccomp agent %s", profile->listener_path);
+                return err_sys(err, "linux.seccomp.listenerPath: failed to connect with seccomp agent %s", profile->listener_path);
         _cleanup_json_ json_t *o = json_object();
         json_object_set_new(o, "ociVersion", json_string("1.2.0"));
         json_object_set_new(o, "fds", json_pack("[s]", "seccompFd"));

@@ -157,7 +157,7 @@ int sysctl_apply(struct init *in, struct err *err)
                 if (sysctl_needs_interfaces(*entry) && init_wait_network(in, err) < 0)
                         return -1;
                 if (set_one(in, *entry, err) < 0)
-                        return err_add(err, "sysctl");
+                        return err_add(err, "linux.sysctl");
         }
         return init_wait_network(in, err);
 }
