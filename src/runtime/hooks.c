@@ -22,9 +22,9 @@ char *runtime_state_json(const struct oci_spec *spec, const char *id, const char
 
 int hook_failed(enum oci_hook_kind kind, size_t index, const struct oci_hook *h, struct err *err)
 {
-        static const char *const names[] = { "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop" };
+        const char *name = oci_hook_name(kind);
         err_add(err, "error running hook %s", h->path ? h->path : "");
-        return err_add(err, "error running %s hook #%zu", names[kind], index);
+        return err_add(err, "hooks.%s[%zu]: error running %s hook #%zu", name, index, name, index);
 }
 
 int hook_ended(int status, struct err *err)

@@ -10,6 +10,7 @@ setup_file() {
   tar -xf "$CACHE/busybox.tar" -C "$STATE/rootfs"
   (cd "$STATE/bundle" && tare-oci spec)
   jq '.process.terminal = false | .process.args = ["sh", "-c", "exec sleep 100084"] | .root.path = "'"$STATE"'/rootfs"
+    | .linux.namespaces = (["pid", "network", "ipc", "uts", "mount"] | map({type: .}))
     | .linux.cgroupsPath = "/tare-84/'"$ID"'"' "$STATE/bundle/config.json" >"$STATE/good.json"
 }
 
@@ -164,8 +165,8 @@ ROWS
 @test "wrong values below linux" {
   table <<'ROWS'
 .linux = 1 => config.json: linux
-.linux.namespaces += [{"type":"pid"}] => config.json: linux.namespaces[6].type
-.linux.namespaces += [{"type":"nonsense"}] => config.json: linux.namespaces[6].type
+.linux.namespaces += [{"type":"pid"}] => config.json: linux.namespaces[5].type
+.linux.namespaces += [{"type":"nonsense"}] => config.json: linux.namespaces[5].type
 .linux.namespaces[1].path = "relative" => linux.namespaces: 
 .linux.namespaces |= map(if .type == "network" then .path = "/proc/self/ns/uts" else . end) => linux.namespaces: 
 .linux.namespaces |= map(if .type == "network" then .path = "/no/such" else . end) => linux.namespaces: 
