@@ -13,6 +13,8 @@
 #include "ociruntime/program-internal.h"
 #include "runtime/cgroup.h"
 
+#define STATE_MAX ((size_t)1 << 20)
+
 void container_done(struct container *c)
 {
         mem_closep(&c->lock_fd);
@@ -84,6 +86,22 @@ static int lock_folder(struct container *c, bool *ret_gone, struct err *err)
         return 0;
 }
 
+/* A rename is whole after a kill. A power cut may leave zeros or less than all behind it, but it ended the container as well: nothing is there. */
+static bool is_torn(const struct buf *b)
+{
+        size_t len = b->len;
+        while (len && strchr(" \n", b->data[len - 1]))
+                len--;
+        return len == 0 || b->data[len - 1] != '}';
+}
+
+static bool has_state(const struct container *c)
+{
+        _cleanup_buf_ struct buf b = BUF_INIT(STATE_MAX);
+        struct err err = ERR_INIT;
+        return file_read_at(c->dir_fd, "state.json", &b, &err) < 0 ? err.kind != ERR_NOT_FOUND : !is_torn(&b);
+}
+
 static int make_once(const char *root, const char *id, struct container *c, bool *ret_again, struct err *err)
 {
         _cleanup_free_ char *path = xasprintf("%s/%s", root, id);
@@ -94,7 +112,7 @@ static int make_once(const char *root, const char *id, struct container *c, bool
                 *ret_again = gone || err->kind == ERR_NOT_FOUND;
         else if (gone)
                 *ret_again = true;
-        else if (!file_exists_at(c->dir_fd, "state.json"))
+        else if (!has_state(c))
                 return 0;
         else
                 return err_set(err, ERR_CONFLICT, "container with given ID already exists: container with id exists: %s", id);
@@ -121,9 +139,11 @@ int container_make(const char *root, const char *id, struct container *ret, stru
 
 static int read_state(struct container *c, struct err *err)
 {
-        _cleanup_buf_ struct buf b = BUF_INIT((size_t)1 << 20);
+        _cleanup_buf_ struct buf b = BUF_INIT(STATE_MAX);
         if (file_read_at(c->dir_fd, "state.json", &b, err) < 0)
                 return err->kind == ERR_NOT_FOUND ? no_container(err) : err_add(err, "container %s", c->name);
+        if (is_torn(&b))
+                return no_container(err);
         if (state_parse(b.data, b.len, &c->state, err) < 0)
                 return err_add(err, "container %s", c->name);
         return 0;
@@ -151,8 +171,7 @@ int container_open(const char *root, const char *id, bool lock, struct container
 int container_save(struct container *c, const struct oci_spec *spec, struct err *err)
 {
         _cleanup_free_ char *text = state_format(&c->state, spec);
-        bool durable = c->state.pid > 0; /* before that a power cut leaves nothing the file could tell of */
-        return file_write_at(c->dir_fd, "state.json", text, strlen(text), 0600, durable, err);
+        return file_write_at(c->dir_fd, "state.json", text, strlen(text), 0600, false, err); /* see is_torn() */
 }
 
 int container_save_spec(struct container *c, const char *text, size_t len, struct err *err)

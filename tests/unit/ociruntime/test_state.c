@@ -278,7 +278,13 @@ static void folders_that_are_none(void **state)
         assert_int_equal(err.kind, ERR_NOT_FOUND);
         err_clear(&err);
         snprintf(path, sizeof(path), "%s/torn/state.json", dir);
-        write_text(path, "{\"id\": \"to");
+        write_text(path, "{\"id\": \"to"); /* what a power cut left: it ended the container too */
+        assert_int_equal(container_open(dir, "torn", true, &c, &err), -1);
+        assert_int_equal(err.kind, ERR_NOT_FOUND);
+        err_clear(&err);
+        assert_int_equal(container_make(dir, "torn", &c, &err), 0);
+        container_done(&c);
+        write_text(path, "{\"id\": 1}");
         assert_int_equal(container_open(dir, "torn", true, &c, &err), -1);
         assert_true(err.kind != ERR_NOT_FOUND && strstr(err.msg, "container torn"));
         _cleanup_strv_ char **names = NULL;
