@@ -189,6 +189,7 @@ static int make_init(struct launch *l, const char *id, struct err *err)
                                           .seccomp_cache = l->spec.seccomp ? cache : NULL,
                                           .no_pivot = o->no_pivot,
                                           .no_new_keyring = o->no_new_keyring,
+                                          .loopback = true,
                                           .systemd_cgroup = l->program->systemd_cgroup,
                                           .bundle = l->bundle,
                                           .start_listen_fd = l->listen_fd };

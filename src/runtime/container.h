@@ -34,6 +34,7 @@ struct runtime_create {
         const char *seccomp_cache;            /* directory of compiled filters; NULL: compile each time */
         bool no_pivot;                        /* MS_MOVE instead of pivot_root (initramfs roots) */
         bool no_new_keyring;
+        bool loopback;                        /* bring up "lo" of a new network namespace, which nobody else configures then */
         bool init_process;                    /* --init: a reaper of ours is pid 1 (a memfd/bind of init_path at /sbin/docker-init) */
         bool systemd_cgroup;                  /* cgroups_path is "slice:prefix:name": the group is a scope that systemd makes */
         const char *init_path;                /* the static reaper program; used when init_process */

@@ -151,6 +151,9 @@ static int prepare(struct init *in, struct err *err)
         if ((in->unshare_flags & CLONE_NEWTIME) && new_time(in->spec, err) < 0)
                 return -1;
         new_keyring(in->request);
+        const struct oci_namespace *net = &in->spec->namespaces[OCI_NS_NETWORK];
+        if (in->request->loopback && net->wanted && !net->path && namespace_raise_loopback(err) < 0)
+                return -1;
         return set_names(in->spec, err);
 }
 

@@ -12,6 +12,9 @@ int namespaces_open(const struct oci_spec *spec, int ret_fds[OCI_NS_KINDS], stru
 bool namespace_is_own(int fd, const char *name);
 void namespaces_close(int fds[OCI_NS_KINDS]);
 
+/* Brings up "lo" in the network namespace of the caller. */
+int namespace_raise_loopback(struct err *err);
+
 struct namespaces_clone {
         uint64_t flags;                /* for clone3: new namespaces */
         const int *join;               /* by kind, -1 */

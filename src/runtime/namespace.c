@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <net/if.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
@@ -22,6 +23,16 @@ static const uint64_t flags_of[OCI_NS_KINDS] = {
 uint64_t namespace_flag(enum oci_namespace_kind kind)
 {
         return flags_of[kind];
+}
+
+int namespace_raise_loopback(struct err *err)
+{
+        struct ifreq lo = { .ifr_name = "lo" };
+        _cleanup_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (sock < 0 || ioctl(sock, SIOCGIFFLAGS, &lo) < 0)
+                return err_sys(err, "the loopback interface");
+        lo.ifr_flags |= IFF_UP;
+        return ioctl(sock, SIOCSIFFLAGS, &lo) < 0 ? err_sys(err, "bring up the loopback interface") : 0;
 }
 
 void namespaces_close(int fds[OCI_NS_KINDS])

@@ -1,11 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include "base/fd.h"
 #include "base/file.h"
@@ -181,15 +178,9 @@ static int fill_options(struct restore *r, struct err *err)
 static void loopback_child(const char *path) __attribute__((noreturn));
 static void loopback_child(const char *path)
 {
-        struct ifreq up = { .ifr_name = "lo" };
+        struct err unused = ERR_INIT;
         _cleanup_close_ int ns = open(path, O_RDONLY | O_CLOEXEC);
-        if (ns < 0 || setns(ns, CLONE_NEWNET) < 0)
-                _exit(1);
-        _cleanup_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (sock < 0 || ioctl(sock, SIOCGIFFLAGS, &up) < 0)
-                _exit(1);
-        up.ifr_flags |= IFF_UP;
-        _exit(ioctl(sock, SIOCSIFFLAGS, &up) < 0);
+        _exit(ns < 0 || setns(ns, CLONE_NEWNET) < 0 || namespace_raise_loopback(&unused) < 0);
 }
 
 /* A network namespace of its own is empty and new; connections to itself are restored in it. */
