@@ -58,6 +58,7 @@ int criu_answer_parse(const void *data, size_t len, struct criu_answer *ret, str
 
 struct criu {
         pid_t pid;                     /* 0: none */
+        bool busy;                     /* was asked for more than what it is */
         int socket;
         uint32_t version;
         char *log;                     /* path of the log of the request, for errors */

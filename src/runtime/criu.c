@@ -150,7 +150,10 @@ static int wait_ended(struct criu *c)
 
 void criu_done(struct criu *c)
 {
-        mem_closep(&c->socket); /* unfinished, it undoes what it did and ends */
+        /* At work it undoes what it did, once the socket is closed. Before that it would only complain on our stderr. */
+        if (c->pid > 0 && !c->busy)
+                (void)kill(c->pid, SIGKILL);
+        mem_closep(&c->socket);
         (void)wait_ended(c);
         mem_closep(&c->folders[0]);
         mem_closep(&c->folders[1]);
@@ -220,7 +223,8 @@ static int send_all(struct criu *c, const struct buf *b, struct err *err)
         do
                 n = send(c->socket, b->data, b->len, MSG_NOSIGNAL);
         while (n < 0 && errno == EINTR);
-        return n < 0 ? err_sys(err, "ask criu") : 0;
+        /* Who has ended is told of by the end of what he says. */
+        return n < 0 && errno != EPIPE && errno != ECONNRESET ? err_sys(err, "ask criu") : 0;
 }
 
 static int receive(struct criu *c, enum criu_type type, struct criu_answer *ret, int *ret_fd, struct err *err)
@@ -299,6 +303,7 @@ int criu_call(struct criu *c, enum criu_type type, const struct buf *options, cr
               struct err *err)
 {
         struct criu_answer a;
+        c->busy = true;
         if (ask(c, type, options, 0, notify, data, &a, err) < 0)
                 return -1;
         (void)shutdown(c->socket, SHUT_WR);
