@@ -205,6 +205,21 @@ is() { [ "$(status)" = "$1" ]; }
   [[ $status = 255 && $output == *"controller pids specified multiple times"* ]]
 }
 
+@test "exec --cgroup on v2: one group, there already, and never beside it" {
+  [ -e /sys/fs/cgroup/cgroup.controllers ] || skip "cgroup v2"
+  args sleep 100
+  create
+  oci start "$ID"
+  mkdir -p "$(jq -r '.cgroup_paths[""]' "$ROOT/$ID/state.json")/sub/deep"
+  [ "$(oci exec --cgroup sub/deep "$ID" cat /proc/self/cgroup)" = 0::/sub/deep ]
+  [ "$(oci exec --cgroup / "$ID" cat /proc/self/cgroup)" = 0::/ ]
+  for bad in nosuch ../.. sub/../.. pids:sub; do
+    run oci exec --cgroup "$bad" "$ID" true
+    [ "$status" = 255 ]
+  done
+  [[ $output == *"unknown controller pids"* ]]
+}
+
 @test "a pidfd goes to --pidfd-socket" {
   receive() {
     python3 - "$1" >"$2" 3>&- <<'PY' &
