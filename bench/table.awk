@@ -16,6 +16,10 @@ END {
   print ""
   for (r = 1; r <= 9; r++) line(rows[r])
   print "\nNx: how many times tare's. crun makes no bridge, writes no log and keeps no record. floor: clone, mounts, pivot_root, exec, wait."
+  if (("pull", "tare") in n || ("push", "tare") in n || ("import", "tare") in n)
+    print "pull, push, import: until the command returns and its image can be used. Before each, for every tool, its image is removed and the disk synced (sync),\n" \
+          "which is not timed. What a tool leaves for the kernel or itself to write later is its own affair: tare has blob, manifest and database on disk by\n" \
+          "then, and makes a layer again that a power cut came before."
   if (smoke) exit
   print ""
   target("run", "docker", "tare", 20, 1); target("run", "tare", "floor", 5, 0); target("none", "tare", "floor", 3, 0)

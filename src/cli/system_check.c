@@ -42,7 +42,8 @@ const struct command command_system_check = {
         .options_size = sizeof(struct check_options),
         .description = "Compares the database with what is on disk, in the kernel and among the processes, and repairs "
                        "what does not agree: what a "
-                       "killed process or a power cut left half-way. Running containers are not disturbed.",
+                       "killed process or a power cut left half-way. Waits until every layer is on disk, as system settle does. Running "
+                       "containers are not disturbed.",
         .examples = "tare system check -n -- is there anything to repair?\n",
         .run = system_check_run,
 };
