@@ -63,20 +63,28 @@ static int check_absolute(char *const *paths, const char *field, struct err *err
         return 0;
 }
 
-/* config-linux.md "Seccomp" and "Personality": what no table can say of them. */
-static int check_linux(const struct oci_spec *s, struct err *err)
+static int check_seccomp(const struct oci_seccomp *f, struct err *err)
+{
+        if (str_empty(f->listener_path) && !str_empty(f->listener_metadata))
+                return err_set(err, ERR_INVALID, "linux.seccomp.listenerMetadata: needs listenerPath");
+        for (size_t i = 0; i < f->rule_count; i++)
+                if (strv_len(f->rules[i].names) == 0)
+                        return err_set(err, ERR_INVALID, "linux.seccomp.syscalls[%zu].names: empty", i);
+        return 0;
+}
+
+/* config-linux.md "Masked Paths", "Readonly Paths" and "Personality": what no table can say of them. */
+static int check_rest(const struct oci_spec *s, struct err *err)
 {
         if (check_absolute(s->masked_paths, "linux.maskedPaths", err) < 0 ||
             check_absolute(s->readonly_paths, "linux.readonlyPaths", err) < 0)
                 return -1;
         if (s->personality_flags && s->personality_flags[0])
                 return err_set(err, ERR_UNSUPPORTED, "linux.personality.flags: \"%s\" is unknown", s->personality_flags[0]);
-        if (s->seccomp && str_empty(s->seccomp->listener_path) && !str_empty(s->seccomp->listener_metadata))
-                return err_set(err, ERR_INVALID, "linux.seccomp.listenerMetadata: needs listenerPath");
-        for (size_t i = 0; s->seccomp && i < s->seccomp->rule_count; i++)
-                if (strv_len(s->seccomp->rules[i].names) == 0)
-                        return err_set(err, ERR_INVALID, "linux.seccomp.syscalls[%zu].names: empty", i);
-        return 0;
+        STRV_FOREACH (entry, s->annotations)
+                if (**entry == '=')
+                        return err_set(err, ERR_INVALID, "annotations: a key is empty");
+        return s->seccomp ? check_seccomp(s->seccomp, err) : 0;
 }
 
 int create_check(const struct runtime_create *r, struct err *err)
@@ -84,7 +92,7 @@ int create_check(const struct runtime_create *r, struct err *err)
         const struct oci_spec *s = r->spec;
         if (str_empty(r->id))
                 return err_set(err, ERR_INVALID, "a container without id");
-        if (process_check(&s->process, err) < 0 || check_namespaces(s, err) < 0 || check_mounts(r, err) < 0 || check_linux(s, err) < 0 ||
+        if (process_check(&s->process, err) < 0 || check_namespaces(s, err) < 0 || check_mounts(r, err) < 0 || check_rest(s, err) < 0 ||
             sysctl_check(s, err) < 0)
                 return -1;
         if (!str_empty(s->mount_label) && access("/sys/fs/selinux/enforce", F_OK) < 0)

@@ -143,6 +143,7 @@ del(.process.args) => process.args
 .hostname = ("a" * 65) => hostname
 .domainname = ("a" * 65) => domainname
 .annotations = {"a":1} => config.json: annotations
+.annotations = {"":"a"} => annotations: a key is empty
 .annotations = ["a"] => config.json: annotations
 .mounts = {} => config.json: mounts
 .mounts[0] = 1 => config.json: mounts[0]
@@ -210,6 +211,8 @@ ROWS
 .linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_ERRNO","args":[{"index":7,"value":1,"op":"SCMP_CMP_EQ"}]}]} => linux.seccomp: 
 .linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_NOTIFY"}]} => linux.seccomp.listenerPath
 .linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["getpid"],"action":"SCMP_ACT_NOTIFY"}],"listenerPath":"/no/such"} => linux.seccomp.listenerPath
+.linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","defaultErrnoRet":1} => linux.seccomp: 
+.linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_KILL","errnoRet":1}]} => linux.seccomp: 
 .linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","listenerMetadata":"x"} => linux.seccomp.listenerMetadata
 ROWS
 }
