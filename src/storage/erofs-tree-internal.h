@@ -49,6 +49,8 @@ struct erofs_node { /* an inode */
         size_t count, cap;
         uint64_t id;
         bool implied; /* no entry of the archive was about this directory */
+        bool opaque; /* hides what is below */
+        size_t cursor; /* of one walk through all */
         size_t xattr_bytes;
         struct erofs_node *older; /* directory, of those ever made */
         /* the writer's */

@@ -7,7 +7,6 @@
 struct erofs_image {
         unsigned block_bits; /* 9: what a tar needs */
         uint64_t sizes[EROFS_BACKINGS]; /* of the backing files; the image names those that are not empty, in this order */
-        uint8_t uuid[16];
 };
 
 /* Writes at the descriptor's position. Uses the tree up: it can only be freed afterwards. ERR_TOO_LARGE: index and backing files

@@ -227,7 +227,6 @@ static int super_write(struct writer *w, struct err *err)
                 }
         s.devices = htole16(count);
         s.incompat = htole32(count ? EROFS_INCOMPAT_DEVICES : 0);
-        memcpy(s.uuid, im->uuid, sizeof(s.uuid));
         if (out_until(w, EROFS_SUPER_AT, err) < 0 || out_add(w, &s, sizeof(s), err) < 0)
                 return -1;
         return out_add(w, slots, sizeof(slots), err);

@@ -60,9 +60,12 @@ static int meta_read(struct snapshots *s, const char *chain_id, uint64_t *ret_si
 
 static int meta_write(const struct layer_staging *l, uint64_t size, struct err *err)
 {
-        _cleanup_free_ char *text = l->parent ? xasprintf("size %llu\nparent %s\n", (unsigned long long)size, l->parent)
-                                              : xasprintf("size %llu\n", (unsigned long long)size);
-        return file_write_at(l->dir_fd, "meta", text, strlen(text), 0600, false, err);
+        _cleanup_buf_ struct buf text = BUF_INIT(4096);
+        if (buf_addf(&text, err, "size %llu\n", (unsigned long long)size) < 0 ||
+            (l->parent && buf_addf(&text, err, "parent %s\n", l->parent) < 0) ||
+            (l->s->driver->packed && buf_addf(&text, err, "tar %llu\n", (unsigned long long)l->tar_size) < 0))
+                return -1;
+        return file_write_at(l->dir_fd, "meta", text.data, text.len, 0600, false, err);
 }
 
 int layer_size(struct snapshots *s, const char *chain_id, uint64_t *ret_bytes, struct err *err)
@@ -93,6 +96,14 @@ int layer_chain(struct snapshots *s, const char *chain_id, char ***ret, struct e
 
 /* --- making one --- */
 
+static int staging_tree(struct layer_staging *l, struct err *err)
+{
+        if (mkdirat(l->dir_fd, LAYER_TREE, 0755) < 0)
+                return err_sys(err, "create %s/" LAYER_TREE, l->name);
+        l->tree_fd = openat(l->dir_fd, LAYER_TREE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return l->tree_fd < 0 || fchmod(l->tree_fd, 0755) < 0 ? err_sys(err, "create %s/" LAYER_TREE, l->name) : 0;
+}
+
 int layer_begin(struct snapshots *s, const char *parent, struct layer_staging **ret, struct err *err)
 {
         char name[LAYER_NAME_SIZE];
@@ -106,11 +117,10 @@ int layer_begin(struct snapshots *s, const char *parent, struct layer_staging **
         if (mkdirat(s->dir_fd, l->name, 0700) < 0)
                 return err_sys(err, "create %s", l->name);
         l->dir_fd = openat(s->dir_fd, l->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (l->dir_fd < 0 || flock(l->dir_fd, LOCK_EX | LOCK_NB) < 0 || mkdirat(l->dir_fd, LAYER_TREE, 0755) < 0)
+        if (l->dir_fd < 0 || flock(l->dir_fd, LOCK_EX | LOCK_NB) < 0)
                 return err_sys(err, "create %s", l->name);
-        l->tree_fd = openat(l->dir_fd, LAYER_TREE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (l->tree_fd < 0 || fchmod(l->tree_fd, 0755) < 0)
-                return err_sys(err, "create %s/" LAYER_TREE, l->name);
+        if (!s->driver->packed && staging_tree(l, err) < 0)
+                return -1;
         l->parent = parent ? xstrdup(parent) : NULL;
         *ret = TAKE_PTR(l);
         return 0;
@@ -122,6 +132,7 @@ void layer_abort(struct layer_staging *l)
                 return;
         struct err ignored = ERR_INIT;
         mem_closep(&l->tree_fd);
+        erofs_layer_free(l->packed);
         if (!l->committed && l->dir_fd >= 0)
                 trash_remove(l->s, l->name, &ignored);
         mem_closep(&l->dir_fd);
@@ -216,6 +227,8 @@ static int staging_finish(struct layer_staging *l, struct err *err)
                 return err_add(err, "parent layer");
         if (lowers_open(l->s, chain, &parents, err) < 0)
                 return -1;
+        if (l->s->driver->packed)
+                return l->s->driver->layer_finish(l, &parents, err);
         for (size_t i = 0; i < l->link_count; i++) {
                 implied_by_target(l, l->links[i].target);
                 if (link_resolve(l, &parents, &l->links[i], err) < 0)

@@ -16,6 +16,13 @@ void lowers_done(struct lowers *l)
         *l = (struct lowers){ 0 };
 }
 
+static int tree_open(struct snapshots *s, const char *name, struct err *err)
+{
+        _cleanup_free_ char *path = xasprintf("%s/" LAYER_TREE, name);
+        int fd = openat(s->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? err_sys(err, "%s", path) : fd;
+}
+
 int lowers_open(struct snapshots *s, char *const *chain, struct lowers *ret, struct err *err)
 {
         _cleanup_lowers_ struct lowers l = { 0 };
@@ -25,10 +32,9 @@ int lowers_open(struct snapshots *s, char *const *chain, struct lowers *ret, str
                 char name[LAYER_NAME_SIZE];
                 if (layer_name(chain[i], name, err) < 0)
                         return -1;
-                _cleanup_free_ char *path = xasprintf("%s/" LAYER_TREE, name);
-                int fd = openat(s->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                int fd = (s->driver->layer_open ? s->driver->layer_open : tree_open)(s, name, err);
                 if (fd < 0)
-                        return err_sys(err, "layer %s", chain[i]);
+                        return err_add(err, "layer %s", chain[i]);
                 l.fds[l.count++] = fd;
         }
         *ret = l;

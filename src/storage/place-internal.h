@@ -4,9 +4,9 @@
  * component without following a link, and entries are made relative to its descriptor. Links that an archive (or a container) has put
  * on the way are read and resolved here, inside the root. So nothing that is swapped meanwhile can lead outside.
  *
- *     placer_new -> (placer_entry [-> placer_data... -> placer_close])... -> placer_finish -> placer_free
+ *     placer_new -> tar_parse with placer_sink -> placer_free
  *
- * Directories get their owner, mode, times and attributes only in placer_finish, because making entries changes their times and a
+ * Directories get their owner, mode, times and attributes only at the end, because making entries changes their times and a
  * default ACL or set-group-id bit would change the entries. */
 #ifndef TARE_STORAGE_PLACE_INTERNAL_H
 #define TARE_STORAGE_PLACE_INTERNAL_H
@@ -33,11 +33,8 @@ struct placer;
 int placer_new(const struct placer_options *options, struct placer **ret, struct err *err);
 void placer_free(struct placer *p);
 DEFINE_CLEANUP(struct placer *, placer_free)
-/* *ret_wants_data: a regular file was opened; its content is to follow. */
-int placer_entry(struct placer *p, struct archive_entry *e, bool *ret_wants_data, struct err *err);
-int placer_data(struct placer *p, const void *data, size_t len, uint64_t offset, struct err *err);
-int placer_close(struct placer *p, struct err *err);
-int placer_finish(struct placer *p, struct err *err);
+/* What the parsing stage is to call (unpack-internal.h). */
+struct tar_sink placer_sink(struct placer *p);
 uint64_t placer_bytes(const struct placer *p); /* of regular files so far */
 
 /* --- place-entry.c: what an entry says, for whoever makes something of it --- */

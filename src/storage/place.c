@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "storage/unpack-internal.h"
 
 
 int placer_new(const struct placer_options *options, struct placer **ret, struct err *err)
@@ -292,8 +293,9 @@ static int place_in(struct placer *p, struct archive_entry *e, struct place_dir 
         return err_set(err, ERR_INVALID, "entry /%s is of an unknown type", path);
 }
 
-int placer_entry(struct placer *p, struct archive_entry *e, bool *ret_wants_data, struct err *err)
+static int sink_entry(void *data, struct archive_entry *e, bool *ret_wants_data, struct err *err)
 {
+        struct placer *p = data;
         char path[4096];
         const char *raw = archive_entry_pathname(e);
         *ret_wants_data = false;
@@ -321,9 +323,9 @@ int placer_entry(struct placer *p, struct archive_entry *e, bool *ret_wants_data
         return r;
 }
 
-int placer_data(struct placer *p, const void *data, size_t len, uint64_t offset, struct err *err)
+static int sink_content(void *data, const void *bytes, size_t len, uint64_t offset, uint64_t at, struct err *err)
 {
-        const char *bytes = data;
+        struct placer *p = data;
         if (offset > p->file_size || len > p->file_size - offset)
                 return err_set(err, ERR_CORRUPT, "/%s: more data than its size", p->file_path);
         if (offset != p->file_pos && lseek(p->file_fd, (off_t)offset, SEEK_SET) < 0)
@@ -334,8 +336,9 @@ int placer_data(struct placer *p, const void *data, size_t len, uint64_t offset,
         return 0;
 }
 
-int placer_close(struct placer *p, struct err *err)
+static int sink_close(void *data, struct err *err)
 {
+        struct placer *p = data;
         _cleanup_close_ int fd = TAKE_FD(p->file_fd);
         const struct timespec times[2] = { p->file.mtime, p->file.mtime };
         bool owner = chown_needed(p, &p->file), mode = chmod_needed(p, &p->file);
@@ -350,7 +353,14 @@ int placer_close(struct placer *p, struct err *err)
         return r < 0 ? err_add(err, "/%s", p->file_path) : 0;
 }
 
-int placer_finish(struct placer *p, struct err *err)
+static int sink_finish(void *data, struct err *err)
 {
-        return place_dirs_finish(p, err);
+        return place_dirs_finish(data, err);
+}
+
+struct tar_sink placer_sink(struct placer *p)
+{
+        return (struct tar_sink){
+                .data = p, .entry = sink_entry, .content = sink_content, .close = sink_close, .finish = sink_finish
+        };
 }

@@ -3,7 +3,8 @@
  *
  *     ROOT/driver                     name of the driver in use
  *     ROOT/<driver>/ready             "trusted" or "user": whose overlay attributes this data root uses; written last
- *     ROOT/<driver>/layers/<hex>/     a committed layer: meta (size, parent), diff/ (what the driver keeps of it)
+ *     ROOT/<driver>/layers/<hex>/     a committed layer: meta (size, parent), diff/ (what the driver keeps of it), or for erofs the files of
+ *                                     erofs-layer-internal.h
  *     ROOT/<driver>/staging/<random>/ a layer being made, flock'd by its maker
  *     ROOT/<driver>/roots/<id>/       a writable root: chain (written last: without it there is no root), and the driver's own
  *     ROOT/<driver>/unsettled/        which layers are not known to be on disk, see settle-internal.h
@@ -14,15 +15,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include "base/buf.h"
 #include "storage/snapshot.h"
 #include "storage/keymap-internal.h"
 
 struct snapshot_driver;
+struct erofs_layer;
+struct layer_mount;
 
 struct snapshots {
         const struct snapshot_driver *driver;
+        struct layer_mount *mounts; /* layers that are mounted for us, by drivers that need it; until the store is closed */
         char *dir; /* ROOT/<driver>, absolute */
         int dir_fd;
         ino_t mark_ino; /* what entries in unsettled/ this process has made durable; 0: none */
@@ -52,6 +57,8 @@ struct layer_staging {
         struct namelist implied; /* directories the archive did not name, without leading slash */
         struct deferred_link *links; /* hard links whose target is in no entry of this layer */
         size_t link_count;
+        struct erofs_layer *packed; /* for drivers that keep archives; tar_size: once it is finished */
+        uint64_t tar_size;
         struct namelist whiteouts, opaques; /* for drivers that keep whole trees: paths without leading slash */
         bool derived; /* can be made again from its blob: published unsynced, see settle-internal.h */
         bool committed;
@@ -59,10 +66,16 @@ struct layer_staging {
 
 struct snapshot_driver {
         const char *name;
+        bool packed; /* a layer is its archive and an index over it (erofs-layer-internal.h), not a tree */
         bool whole_trees; /* a layer's diff/ holds all of its chain, and a root's tree all files */
         const char *writable; /* the directory of a root that holds its files */
         /* Can this kernel and file system serve it: 0, or an error (ERR_UNSUPPORTED). May set s->user_xattr. */
         int (*probe)(struct snapshots *s, struct err *err);
+        /* A committed layer ("layers/<hex>") as a directory, and its name for a mount; NULL: its diff/. The name holds while the store is open. */
+        int (*layer_open)(struct snapshots *s, const char *name, struct err *err);
+        char *(*layer_path)(struct snapshots *s, const char *name, struct err *err);
+        /* Owner and mode of its "/". */
+        int (*layer_stat)(struct snapshots *s, const char *name, struct stat *ret, struct err *err);
         /* A name (below parent_fd) or everything in a directory (O_PATH or not) of lower layers is gone. path: from the layer's root. */
         int (*whiteout)(struct layer_staging *l, int parent_fd, const char *name, const char *path, struct err *err);
         int (*opaque)(struct layer_staging *l, int dir_fd, const char *path, struct err *err);
@@ -75,7 +88,7 @@ struct snapshot_driver {
         int (*root_open)(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool writable,
                          struct err *err);
 };
-extern const struct snapshot_driver snapshot_overlay, snapshot_vfs;
+extern const struct snapshot_driver snapshot_overlay, snapshot_vfs, snapshot_erofs;
 
 #define LAYER_TREE "diff"
 #define CHAIN_MAX 1024 /* layers of one image: IMAGE_LAYERS_MAX */
@@ -86,6 +99,10 @@ extern const struct snapshot_driver snapshot_overlay, snapshot_vfs;
 int layer_name(const char *chain_id, char ret_name[LAYER_NAME_SIZE], struct err *err);
 /* The chain that ends in chain_id, lowest first, from the layers' meta files. */
 int layer_chain(struct snapshots *s, const char *chain_id, char ***ret, struct err *err);
+/* --- erofs-layer.c --- */
+void erofs_layer_free(struct erofs_layer *p);
+/* --- drivers/erofs.c --- */
+void layer_mounts_close(struct snapshots *s);
 /* --- lowers.c --- */
 /* Directories of a chain as the driver keeps them: all layers nearest first, or the topmost alone for whole trees. */
 int lowers_open(struct snapshots *s, char *const *chain, struct lowers *ret, struct err *err);

@@ -14,7 +14,7 @@
 #include "storage/snapshot-internal.h"
 
 /* Best first. */
-static const struct snapshot_driver *const drivers[] = { &snapshot_overlay, &snapshot_vfs };
+static const struct snapshot_driver *const drivers[] = { &snapshot_overlay, &snapshot_vfs, &snapshot_erofs };
 static const char *const folders[] = { "layers", "staging", "roots", "trash" };
 
 static const struct snapshot_driver *driver_find(const char *name)
@@ -29,6 +29,7 @@ void snapshots_close(struct snapshots *s)
 {
         if (!s)
                 return;
+        layer_mounts_close(s);
         mem_closep(&s->dir_fd);
         free(s->dir);
         free(s);

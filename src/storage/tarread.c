@@ -20,17 +20,20 @@ static inline void entry_donep(struct archive_entry **e)
 struct source {
         struct ring *ring;
         struct digest *digest;
+        const struct tar_sink *sink;
         bool cut, ended;
+        struct err failed; /* of the sink, while libarchive reads */
 };
 
-/* The next piece, hashed; NULL at the end. */
+/* The next piece, hashed; NULL at the end, and where the sink failed. */
 static const unsigned char *source_take(struct source *s, size_t *ret_len)
 {
         const unsigned char *bytes = s->ended ? NULL : ring_take(s->ring, ret_len, &s->cut);
         if (bytes)
                 digest_update(s->digest, bytes, *ret_len);
-        else
-                s->ended = true;
+        if (bytes && s->sink->bytes && s->sink->bytes(s->sink->data, bytes, *ret_len, &s->failed) < 0)
+                bytes = NULL;
+        s->ended = !bytes;
         return bytes;
 }
 
@@ -41,7 +44,7 @@ static la_ssize_t source_read(struct archive *a, void *data, const void **ret)
         *ret = source_take(s, &len);
         if (*ret)
                 return (la_ssize_t)len;
-        if (!s->cut)
+        if (!s->cut && s->failed.kind == ERR_NONE)
                 return 0;
         archive_set_error(a, EIO, "the input broke off");
         return -1;
@@ -60,7 +63,7 @@ static int archive_fail(struct archive *a, struct err *err)
         return err_set(err, ERR_CORRUPT, "archive: %s", text ? text : "damaged");
 }
 
-static int content_place(struct archive *a, struct placer *p, struct err *err)
+static int content_pass(struct archive *a, const struct tar_sink *sink, struct err *err)
 {
         const void *block;
         size_t len;
@@ -68,25 +71,26 @@ static int content_place(struct archive *a, struct placer *p, struct err *err)
         for (;;) {
                 int r = archive_read_data_block(a, &block, &len, &offset);
                 if (r == ARCHIVE_EOF)
-                        return placer_close(p, err);
+                        return sink->close(sink->data, err);
                 if (r != ARCHIVE_OK)
                         return archive_fail(a, err);
-                if (len && placer_data(p, block, len, (uint64_t)offset, err) < 0)
+                /* The block is counted as read only when the next one is asked for. */
+                if (len && sink->content(sink->data, block, len, (uint64_t)offset, (uint64_t)archive_filter_bytes(a, 0), err) < 0)
                         return -1;
         }
 }
 
-static int entries_place(struct archive *a, struct placer *p, struct err *err)
+static int entries_pass(struct archive *a, const struct tar_sink *sink, struct err *err)
 {
         _cleanup_(entry_donep) struct archive_entry *e = archive_entry_new();
         for (;;) {
                 bool wants_data = false;
                 int r = archive_read_next_header2(a, e);
                 if (r == ARCHIVE_EOF)
-                        return placer_finish(p, err);
+                        return sink->finish(sink->data, err);
                 if (r != ARCHIVE_OK && (r != ARCHIVE_WARN || !warning_harmless(a)))
                         return archive_fail(a, err);
-                if (placer_entry(p, e, &wants_data, err) < 0 || (wants_data && content_place(a, p, err) < 0))
+                if (sink->entry(sink->data, e, &wants_data, err) < 0 || (wants_data && content_pass(a, sink, err) < 0))
                         return -1;
         }
 }
@@ -102,13 +106,13 @@ static int archive_open(struct archive *a, struct source *s, bool foreign, struc
         return archive_read_open2(a, s, NULL, source_read, NULL, NULL) != ARCHIVE_OK ? archive_fail(a, err) : 0;
 }
 
-int tar_place(struct ring *from, struct digest *digest, bool foreign, struct placer *p, struct err *err)
+int tar_parse(struct ring *from, struct digest *digest, bool foreign, const struct tar_sink *sink, struct err *err)
 {
-        struct source s = { .ring = from, .digest = digest };
+        struct source s = { .ring = from, .digest = digest, .sink = sink };
         _cleanup_(archive_donep) struct archive *a = archive_read_new();
         /* In the C locale libarchive converts nothing that is not ASCII and hands us the bytes. */
         locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), old = uselocale(c);
-        int r = archive_open(a, &s, foreign, err) < 0 || entries_place(a, p, err) < 0 ? -1 : 0;
+        int r = archive_open(a, &s, foreign, err) < 0 || entries_pass(a, sink, err) < 0 ? -1 : 0;
         /* What follows the end of the archive belongs to its digest. */
         for (size_t len; r == 0 && source_take(&s, &len);)
                 ;
@@ -116,5 +120,8 @@ int tar_place(struct ring *from, struct digest *digest, bool foreign, struct pla
                 r = err_set(err, ERR_CORRUPT, "archive: the input broke off");
         uselocale(old);
         freelocale(c);
-        return r;
+        if (s.failed.kind == ERR_NONE)
+                return r;
+        *err = s.failed;
+        return -1;
 }

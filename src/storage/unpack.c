@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "storage/compress-internal.h"
+#include "storage/erofs-layer-internal.h"
 
 /* Slots that stay in a core's cache between the stages, enough of them to bridge a slow file. */
 enum { IN_SLOTS = 16, IN_SIZE = 128 << 10, PLAIN_SLOTS = 24, PLAIN_SIZE = 256 << 10 };
@@ -124,9 +125,24 @@ static void *decoder_main(void *data)
 static int placer_run(struct layer_unpack *u, struct err *err)
 {
         _cleanup_(placer_freep) struct placer *p = NULL;
-        if (placer_new(&u->options.place, &p, err) < 0 || tar_place(&u->plain, u->digest, u->options.foreign, p, err) < 0)
+        if (placer_new(&u->options.place, &p, err) < 0)
+                return -1;
+        const struct tar_sink sink = placer_sink(p);
+        if (tar_parse(&u->plain, u->digest, u->options.foreign, &sink, err) < 0)
                 return -1;
         u->bytes = placer_bytes(p);
+        return 0;
+}
+
+static int indexer_run(struct layer_unpack *u, struct err *err)
+{
+        struct layer_staging *l = u->options.place.layer;
+        if (erofs_layer_begin(l, &u->options.place.limits, err) < 0)
+                return -1;
+        const struct tar_sink sink = erofs_layer_sink(l->packed);
+        if (tar_parse(&u->plain, u->digest, u->options.foreign, &sink, err) < 0)
+                return -1;
+        u->bytes = l->packed->count.bytes;
         return 0;
 }
 
@@ -134,7 +150,8 @@ static void *placer_main(void *data)
 {
         struct layer_unpack *u = data;
         struct err err = ERR_INIT;
-        if (placer_run(u, &err) < 0)
+        const struct layer_staging *layer = u->options.place.layer;
+        if ((layer && layer->s->driver->packed ? indexer_run : placer_run)(u, &err) < 0)
                 failure_note(u, &err);
         ring_stop(&u->plain);
         return NULL;

@@ -12,7 +12,8 @@ tare_setup_file() {
   STATE=$(mktemp -d "/tmp/tare-bats.XXXXXX")
   export STATE TARE_ROOT=$STATE/root TARE_RUN=$STATE/run TARE_BRIDGE=tt$number DOCKER_CONFIG=$STATE/docker
   export PORT_BASE=$((20000 + 10#$number * 20))
-  tare import "$CACHE/busybox.tar" busybox >/dev/null
+  # shellcheck disable=SC2086
+  tare ${TARE_DRIVER:+--storage-driver $TARE_DRIVER} import "$CACHE/busybox.tar" busybox >/dev/null
 }
 
 tare_teardown_file() {

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "storage/drivers/overlay-internal.h"
 #include "storage/drivers/overlay-mount-internal.h"
 #include "storage/snapshot-internal.h"
 
@@ -20,8 +21,6 @@
 #define LIST_MAX 3500 /* bytes of a page left for the names of layers */
 #define SHORT_DIGITS 12
 #define VOLATILE_MARKER "work/work/incompat/volatile"
-#define LIST_MAX 3500                  /* bytes of a page left for the names of layers */
-#define SHORT_DIGITS 12
 
 static const char *opaque_name(const struct snapshots *s)
 {
@@ -48,8 +47,14 @@ static int overlay_opaque(struct layer_staging *l, int dir_fd, const char *path,
                                                                                  : 0;
 }
 
+static int tree_stat(struct snapshots *s, const char *name, struct stat *ret, struct err *err)
+{
+        _cleanup_free_ char *tree = xasprintf("%s/" LAYER_TREE, name);
+        return fstatat(s->dir_fd, tree, ret, AT_SYMLINK_NOFOLLOW) < 0 ? err_sys(err, "%s", tree) : 0;
+}
+
 /* The merged "/" has the owner and mode of the upper directory, so these are taken from the topmost layer. */
-static int root_prepare(struct snapshots *s, int root_fd, char *const *chain, struct err *err)
+int overlay_root_prepare(struct snapshots *s, int root_fd, char *const *chain, struct err *err)
 {
         struct stat st = { .st_mode = 0755 };
         size_t len = strv_len(chain);
@@ -57,9 +62,8 @@ static int root_prepare(struct snapshots *s, int root_fd, char *const *chain, st
                 char name[LAYER_NAME_SIZE];
                 if (layer_name(chain[len - 1], name, err) < 0)
                         return -1;
-                _cleanup_free_ char *top = xasprintf("%s/" LAYER_TREE, name);
-                if (fstatat(s->dir_fd, top, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                        return err_sys(err, "layer %s", chain[len - 1]);
+                if ((s->driver->layer_stat ? s->driver->layer_stat : tree_stat)(s, name, &st, err) < 0)
+                        return err_add(err, "layer %s", chain[len - 1]);
         }
         if (mkdirat(root_fd, "upper", 0700) < 0 || mkdirat(root_fd, "work", 0700) < 0)
                 return err_sys(err, "create upper and work");
@@ -97,22 +101,32 @@ static char *layer_short_name(struct snapshots *s, const char *hex)
         return ours ? xasprintf("%s/%s", s->dir, name) : xasprintf("%s/layers/%s/" LAYER_TREE, s->dir, hex);
 }
 
-static void lower_options(struct snapshots *s, char *const *chain, char ***options)
+static int lower_options(struct snapshots *s, char *const *chain, char ***options, struct err *err)
 {
         size_t count = strv_len(chain);
-        bool too_long = count * (strlen(s->dir) + strlen("/layers//" LAYER_TREE ":") + 64) > LIST_MAX;
+        bool too_long = !s->driver->layer_path &&
+                        count * (strlen(s->dir) + strlen("/layers//" LAYER_TREE ":") + 64) > LIST_MAX;
         for (size_t i = count; i-- > 0;) {
-                const char *hex = digest_hex(chain[i]);
-                _cleanup_free_ char *path =
-                        too_long ? layer_short_name(s, hex) : xasprintf("%s/layers/%s/" LAYER_TREE, s->dir, hex);
+                char name[LAYER_NAME_SIZE];
+                if (layer_name(chain[i], name, err) < 0)
+                        return -1;
+                _cleanup_free_ char *path = s->driver->layer_path ? s->driver->layer_path(s, name, err)
+                                            : too_long            ? layer_short_name(s, digest_hex(chain[i]))
+                                                                  : xasprintf("%s/%s/" LAYER_TREE, s->dir, name);
+                if (!path)
+                        return -1;
                 strv_push_take(options, xasprintf("lowerdir+=%s", path));
         }
         if (count == 0)
                 strv_push_take(options, xasprintf("lowerdir+=%s/empty", s->dir));
+        return 0;
 }
 
 static void common_options(struct snapshots *s, char ***options)
 {
+        /* Else a file of a layer that is no directory of this file system has another st_dev than the directory it is in. */
+        if (s->driver->packed)
+                strv_push(options, "xino=on");
         strv_push(options, "redirect_dir=nofollow");
         strv_push(options, "metacopy=off");
         strv_push(options, "index=off");
@@ -128,13 +142,16 @@ static void mount_describe(struct snapshots *s, char **options, struct oci_mount
                                    .options = options };
 }
 
-static int overlay_root_mount(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool transient,
+int overlay_root_mount(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool transient,
                               struct oci_mount *ret, struct err *err)
 {
         char **options = NULL;
         if (marker_clear(root_fd, err) < 0 || (transient && root_boot_note(root_fd, err) < 0))
                 return -1;
-        lower_options(s, chain, &options);
+        if (lower_options(s, chain, &options, err) < 0) {
+                strv_free(options);
+                return -1;
+        }
         strv_push_take(&options, xasprintf("upperdir=%s/roots/%s/upper", s->dir, id));
         strv_push_take(&options, xasprintf("workdir=%s/roots/%s/work", s->dir, id));
         common_options(s, &options);
@@ -145,24 +162,27 @@ static int overlay_root_mount(struct snapshots *s, const char *id, int root_fd, 
 }
 
 /* Read-only: the upper directory as one more lower, which works whoever has it mounted. */
-static int readonly_describe(struct snapshots *s, const char *id, char *const *chain, struct oci_mount *ret)
+static int readonly_describe(struct snapshots *s, const char *id, char *const *chain, struct oci_mount *ret, struct err *err)
 {
         char **options = NULL;
         strv_push_take(&options, xasprintf("lowerdir+=%s/roots/%s/upper", s->dir, id));
-        lower_options(s, chain, &options);
+        if (lower_options(s, chain, &options, err) < 0) {
+                strv_free(options);
+                return -1;
+        }
         common_options(s, &options);
         mount_describe(s, options, ret);
         return 0;
 }
 
-static int overlay_root_open(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool writable,
+int overlay_root_open(struct snapshots *s, const char *id, int root_fd, char *const *chain, bool writable,
                              struct err *err)
 {
         struct oci_mount m = { 0 };
         /* A root that was mounted volatile goes on so: unmounting any other syncs the whole file system below. */
         bool transient = file_exists_at(root_fd, VOLATILE_MARKER);
         int r = writable ? overlay_root_mount(s, id, root_fd, chain, transient, &m, err)
-                         : readonly_describe(s, id, chain, &m);
+                         : readonly_describe(s, id, chain, &m, err);
         if (r < 0)
                 return -1;
         int fd = overlay_mount_detached(&m, !writable, err);
@@ -214,7 +234,7 @@ static int probe_folder(struct snapshots *s, const char *name, struct err *err)
         return probe_whiteout(s, fd, err) < 0 ? -1 : probe_mount(s, name, err);
 }
 
-static int overlay_probe(struct snapshots *s, struct err *err)
+int overlay_probe(struct snapshots *s, struct err *err)
 {
         char random[17];
         struct err ignored = ERR_INIT;
@@ -239,7 +259,7 @@ const struct snapshot_driver snapshot_overlay = {
         .probe = overlay_probe,
         .whiteout = overlay_whiteout,
         .opaque = overlay_opaque,
-        .root_prepare = root_prepare,
+        .root_prepare = overlay_root_prepare,
         .root_mount = overlay_root_mount,
         .root_open = overlay_root_open,
 };

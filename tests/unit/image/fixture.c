@@ -17,7 +17,7 @@ void fixture_open(struct fixture *s, const char *dir)
         struct err err = ERR_INIT;
         _cleanup_free_ char *root = xasprintf("%s/root", dir), *path = xasprintf("%s/tare.db", dir);
         s->dir = xstrdup(dir);
-        if (storage_open(root, NULL, &s->st, &err) < 0 || db_open(path, schemas, &s->db, &err) < 0)
+        if (storage_open(root, getenv("TARE_DRIVER"), &s->st, &err) < 0 || db_open(path, schemas, &s->db, &err) < 0)
                 fail_msg("open %s: %s", dir, err.msg);
 }
 

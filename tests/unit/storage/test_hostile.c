@@ -1,5 +1,6 @@
 /* Archives that mean harm, and those that are merely odd. */
 #include "harness.h"
+#include "storage/snapshot-internal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,7 +16,7 @@ static int setup(void **state)
 {
         sandbox_setup(state);
         root = sandbox();
-        return snapshots_open(root, NULL, &s, &err);
+        return snapshots_open(root, getenv("TARE_DRIVER"), &s, &err);
 }
 
 static int teardown(void **state)
@@ -213,8 +214,10 @@ static void test_private_attributes_are_dropped(void **state)
         assert_ok(layer_unpack_fd(l, fd, COMPRESSION_NONE, NULL, NULL, id, &size, &err));
         assert_ok(layer_commit(l, id, size, &err));
         layer_abort(l);
+        struct lowers layer = { 0 };
+        assert_ok(lowers_open(s, (char *[]){ id, NULL }, &layer, &err));
         for (size_t i = 0; i < ELEMENTS(names); i++) {
-                char *path = xasprintf("%s/%s/layers/%s/diff/f%zu", root, snapshots_driver(s), digest_hex(id), i);
+                char *path = xasprintf("/proc/self/fd/%d/f%zu", layer.fds[0], i);
                 char list[200];
                 ssize_t len = listxattr(path, list, sizeof(list));
                 for (char *at = list; at < list + len; at += strlen(at) + 1)
@@ -222,6 +225,7 @@ static void test_private_attributes_are_dropped(void **state)
                 assert_int_equal(access(path, F_OK), 0);
                 free(path);
         }
+        lowers_done(&layer);
         close(fd);
         tar_free(t);
 }
@@ -444,6 +448,12 @@ static void test_sparse(void **state)
         int fd = chain_open(s, chain), f = openat(fd, "sparse", O_RDONLY);
         assert_int_equal(fstat(f, &st), 0);
         assert_int_equal(st.st_size, 64 << 20);
+        if (str_eq(snapshots_driver(s), "erofs")) {
+                /* It tells no holes of its own; they are in the file below. */
+                char *extra = xasprintf("%s/erofs/layers/%s/extra", root, digest_hex(chain[0]));
+                assert_int_equal(stat(extra, &st), 0);
+                free(extra);
+        }
         assert_true(st.st_blocks * 512 <= 1 << 20);
         char got[4096];
         assert_int_equal(pread(f, got, sizeof(got), 32 << 20), sizeof(got));

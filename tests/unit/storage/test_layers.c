@@ -389,7 +389,7 @@ static void test_killed_unpack_leaves_nothing_visible(void **state)
         assert_ok(layer_begin(s, NULL, &busy, &err));
         assert_ok(storage_sweep(st, true, &removed, &err));
         assert_int_equal(removed, 1);
-        assert_int_equal(staged(), 2);
+        assert_int_equal(staged(), str_eq(driver, "erofs") ? 1 : 2); /* with its diff/, where there is one */
         layer_abort(busy);
         assert_int_equal(staged(), 0);
         storage_close(st);
@@ -726,14 +726,14 @@ static void test_import(void **state)
 static void test_volatile_root_is_mounted_again(void **state)
 {
         struct snapshots *s = open_driver();
-        if (!str_eq(driver, "overlay")) {
+        if (str_eq(driver, "vfs")) {
                 snapshots_close(s);
                 skip();
         }
         struct oci_mount m = { 0 };
         assert_ok(root_create(s, "v", NULL, &err));
         /* What the kernel leaves after a volatile mount. */
-        char *marker = xasprintf("%s/overlay/roots/v/work/work/incompat", root);
+        char *marker = xasprintf("%s/%s/roots/v/work/work/incompat", root, driver);
         struct err e = ERR_INIT;
         int fd = root_open(s, "v", true, &err);
         assert_ok(fd);
@@ -746,7 +746,7 @@ static void test_volatile_root_is_mounted_again(void **state)
         assert_int_equal(access(vol, F_OK), -1);
         /* Of an earlier boot: the machine went down while it was in use. */
         assert_int_equal(mkdir(vol, 0700), 0);
-        char *chain = xasprintf("%s/overlay/roots/v/chain", root);
+        char *chain = xasprintf("%s/%s/roots/v/chain", root, driver);
         assert_ok(file_write_at(AT_FDCWD, chain, "boot 00000000-0000-0000-0000-000000000000\n", 42, 0600, false, &e));
         assert_err(root_mount(s, "v", true, &m, &err), ERR_CORRUPT);
         free(chain);
@@ -758,7 +758,7 @@ static void test_volatile_root_is_mounted_again(void **state)
 #define T(name) cmocka_unit_test_setup_teardown(name, sandbox_setup, sandbox_teardown)
 int main(void)
 {
-        static const char *const drivers[] = { "overlay", "vfs" };
+        static const char *const drivers[] = { "overlay", "vfs", "erofs" };
         const struct CMUnitTest tests[] = {
                 T(test_all_kinds_of_entries),
                 T(test_layers_stack),
