@@ -116,7 +116,10 @@ int launch_prepare(struct launch *l, const char *id, bool detach, struct err *er
         listen_environment(&l->spec.process, &l->preserved);
         if (!l->spec.has_process)
                 return err_set(err, ERR_INVALID, "config.json: process: missing");
-        if (str_empty(l->spec.cgroups_path)) {
+        if (geteuid() != 0 && !l->spec.namespaces[OCI_NS_USER].wanted)
+                return err_set(err, ERR_INVALID, "rootless container requires user namespaces");
+        l->own_group = !str_empty(l->spec.cgroups_path);
+        if (!l->own_group) {
                 _cleanup_free_ char *path = xasprintf(l->program->systemd_cgroup ? ":tare:%s" : "/tare/%s", id);
                 str_replace(&l->spec.cgroups_path, path);
         }
@@ -152,7 +155,7 @@ static void fill_state(struct launch *l, const char *id)
                 .systemd = l->program->systemd_cgroup,
                 .annotations = strv_dup(s->annotations),
                 .descriptors = stdio_names(s),
-                .rootless = geteuid() != 0,
+                .rootless = program_is_rootless(l->program),
                 .shared_pid = !s->namespaces[OCI_NS_PID].wanted || s->namespaces[OCI_NS_PID].path,
                 .poststart = s->hooks[OCI_HOOK_POSTSTART].count > 0,
                 .poststop = s->hooks[OCI_HOOK_POSTSTOP].count > 0,
@@ -188,6 +191,7 @@ static int make_init(struct launch *l, const char *id, struct err *err)
                                           .preserve_fds = l->preserved.count,
                                           .seccomp_cache = l->spec.seccomp ? cache : NULL,
                                           .no_pivot = o->no_pivot,
+                                          .cgroup_required = l->own_group || !program_is_rootless(l->program),
                                           .no_new_keyring = o->no_new_keyring,
                                           .loopback = true,
                                           .systemd_cgroup = l->program->systemd_cgroup,

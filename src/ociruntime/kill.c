@@ -108,7 +108,7 @@ static int find_cgroup(const struct container *c, struct cgroup **ret, struct er
                 return 0;
         if (c->state.systemd)
                 cgroup_forget_scope(c->state.cgroups_path);
-        if (*ret || c->state.pid > 0 || str_empty(c->state.cgroups_path) || geteuid() != 0)
+        if (*ret || c->state.pid > 0 || str_empty(c->state.cgroups_path) || program_is_rootless(NULL))
                 return 0;
         return cgroup_create(c->state.cgroups_path, &none, ret, err);
 }

@@ -15,6 +15,7 @@ struct launch {
         struct buf config;
         struct oci_spec spec;
         struct preserved preserved;
+        bool own_group;                /* the bundle says which */
         int listen_fd;
         bool made;                     /* container is ours to undo */
         struct container container;

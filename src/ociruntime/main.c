@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include "base/fd.h"
 #include "ociruntime/program-internal.h"
+#include "runtime/cgroup.h"
 
 /* The three standard descriptors are open, so that none of ours takes their place. */
 static void open_standard(void)
@@ -37,12 +38,29 @@ static int finish(int code)
         return fflush(stdout) != 0 && code == 0 ? 1 : code;
 }
 
+bool program_is_rootless(const struct program *p)
+{
+        if (p && (str_eq(p->rootless, "true") || str_eq(p->rootless, "false")))
+                return p->rootless[0] == 't';
+        return geteuid() != 0 || cgroup_in_user_namespace();
+}
+
+/* Root in a user namespace of his own is a user on the host, unless he calls himself root: so does a container that has /run. */
+static bool has_runtime_dir(void)
+{
+        return geteuid() != 0 || (cgroup_in_user_namespace() && !str_eq(getenv("USER"), "root"));
+}
+
+/* XDG Base Directory Specification: what is old below $XDG_RUNTIME_DIR may be cleaned away unless it is sticky. */
 static char *default_root(void)
 {
         const char *runtime = getenv("XDG_RUNTIME_DIR");
-        if (geteuid() != 0 && !str_empty(runtime))
-                return xasprintf("%s/tare-oci", runtime);
-        return xstrdup("/run/tare-oci");
+        if (str_empty(runtime) || !has_runtime_dir())
+                return xstrdup("/run/tare-oci");
+        char *root = xasprintf("%s/tare-oci", runtime);
+        (void)mkdir(root, 0700);
+        (void)chmod(root, 01700);
+        return root;
 }
 
 static int run_verb(const struct program *p, int argc, char **argv)

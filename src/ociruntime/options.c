@@ -17,7 +17,7 @@ const struct option_row global_rows[] = {
         G(0, "systemd-cgroup", FLAG, systemd_cgroup, "let systemd make the control groups (cgroupsPath \"slice:prefix:name\")"),
         G(0, "cgroup-manager", TEXT, cgroup_manager, "crun's words for that: cgroupfs (default) or systemd"),
         G(0, "criu", TEXT, criu, "the criu program of checkpoint and restore (default: criu, looked for in PATH)"),
-        G(0, "rootless", TEXT, rootless, "accepted: true, false or auto (default)"),
+        G(0, "rootless", TEXT, rootless, "do without control groups that may not be made: true, false or auto (default)"),
         G(0, "debug", FLAG, debug, "log debugging messages too"),
         G('v', "version", FLAG, version, "print the version"),
         G('h', "help", FLAG, help, "print this help"),

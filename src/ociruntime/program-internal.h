@@ -77,6 +77,11 @@ int log_open(const char *path, const char *format, bool debug, struct err *err);
 void log_error(const char *message);
 bool log_is_stderr(void);
 
+/* ---- main.c ---- */
+/* Whether control groups that cannot be made are no failure: what --rootless says, else (p may be NULL) whether we are
+ * without privilege on the host. */
+bool program_is_rootless(const struct program *p);
+
 /* ---- the verbs ---- */
 #define VERB(name) int verb_##name(const struct program *p, const struct verb_options *o, char **args, struct err *err)
 VERB(create);

@@ -108,9 +108,6 @@ int cgroup_walk(const char *top, const char *path, cgroup_walk_fn fn, void *data
  * thread that moves itself needs none of the kernel's waiting for everybody else to stand still. */
 int cgroup_join_self(const char *path, struct err *err);
 
-/* Whether we are in a user namespace other than the first, where the host's devices and system bus are not ours. */
-bool cgroup_in_user_namespace(void);
-
 /* ---- device rules on v2 ---- */
 int device_filter_attach(int cgroup_fd, const struct oci_device_rule *rules, size_t count, struct err *err);
 

@@ -70,4 +70,7 @@ int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct err *err);
  * ("psi") of cpu, memory and io. What the kernel does not have is absent or 0. *ret is jansson's, owned by the caller. */
 int cgroup_usage(struct cgroup *cg, json_t **ret, struct err *err);
 
+/* Whether we are in a user namespace other than the first, where the host's devices, groups and system bus are not ours. */
+bool cgroup_in_user_namespace(void);
+
 #endif

@@ -14,23 +14,28 @@ int init_wait_cgroup(struct init *in, struct err *err)
 {
         if (!in->wait_cgroup || in->cgroup_done)
                 return 0;
+        struct sync_packet p;
         in->cgroup_done = true;
-        if (sync_expect(in->sync_fd, SYNC_CGROUP, err) < 0)
+        if (sync_receive(in->sync_fd, &p, NULL, err) < 0)
                 return -1;
+        if (p.message.type == SYNC_NO_CGROUP)
+                in->cgroup_path = NULL;
+        else if (p.message.type != SYNC_CGROUP)
+                return err_set(err, ERR_SYSTEM, "the runtime has gone away");
         if (in->join_self && in->cgroup_path && cgroup_join_self(in->cgroup_path, err) < 0)
                 return err_add(err, "cgroup");
         return 0;
 }
 
 /* With a cgroup namespace of its own a container sees its group as the root; a bind of that group is the same to it and
- * needs none of the rights that a new mount does. */
+ * needs none of the rights that a new mount does. A user who may not make groups has none of his own: he sees the host's. */
 static int clone_group(struct init *in, const char *top, bool own, struct err *err)
 {
         _cleanup_free_ char *path = xasprintf("%s%s", top, own && in->cgroup_path ? in->cgroup_path : "");
         int fd = mount_clone(AT_FDCWD, path, false, err);
         if (fd >= 0 || err->sys != ENOENT)
                 return fd;
-        /* A user who may not make groups has none of his own: what is left to see is what he is in. */
+        /* A hierarchy without controllers has no group of ours. */
         err_clear(err);
         return mount_clone(AT_FDCWD, top, false, err);
 }

@@ -87,13 +87,36 @@ static int check_rest(const struct oci_spec *s, struct err *err)
         return s->seccomp ? check_seccomp(s->seccomp, err) : 0;
 }
 
+static bool is_mapped(const struct oci_id_map *maps, size_t count, uint32_t id)
+{
+        for (size_t i = 0; i < count; i++)
+                if (id >= maps[i].container_id && id - maps[i].container_id < maps[i].size)
+                        return true;
+        return count == 0; /* a namespace that is joined */
+}
+
+/* The kernel would only say that an argument is invalid. */
+static int check_user(const struct oci_spec *s, struct err *err)
+{
+        const struct oci_process *p = &s->process;
+        if (!is_mapped(s->uid_maps, s->uid_map_count, p->uid))
+                return err_set(err, ERR_INVALID, "process.user: cannot set uid to unmapped user in user namespace");
+        if (!is_mapped(s->gid_maps, s->gid_map_count, p->gid))
+                return err_set(err, ERR_INVALID, "process.user: cannot set gid to unmapped user in user namespace");
+        for (size_t i = 0; i < p->additional_gid_count; i++)
+                if (!is_mapped(s->gid_maps, s->gid_map_count, p->additional_gids[i]))
+                        return err_set(err, ERR_INVALID, "process.user: additional gid %u is not mapped in the user namespace",
+                                       p->additional_gids[i]);
+        return 0;
+}
+
 int create_check(const struct runtime_create *r, struct err *err)
 {
         const struct oci_spec *s = r->spec;
         if (str_empty(r->id))
                 return err_set(err, ERR_INVALID, "a container without id");
         if (process_check(&s->process, err) < 0 || check_namespaces(s, err) < 0 || check_mounts(r, err) < 0 || check_rest(s, err) < 0 ||
-            sysctl_check(s, err) < 0)
+            check_user(s, err) < 0 || sysctl_check(s, err) < 0)
                 return -1;
         if (!str_empty(s->mount_label) && access("/sys/fs/selinux/enforce", F_OK) < 0)
                 return err_set(err, ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not enabled on this machine");

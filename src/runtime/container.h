@@ -36,6 +36,7 @@ struct runtime_create {
         bool no_new_keyring;
         bool loopback;                        /* bring up "lo" of a new network namespace, which nobody else configures then */
         bool init_process;                    /* --init: a reaper of ours is pid 1 (a memfd/bind of init_path at /sbin/docker-init) */
+        bool cgroup_required;                 /* a group that cannot be made fails the create for an unprivileged caller too */
         bool systemd_cgroup;                  /* cgroups_path is "slice:prefix:name": the group is a scope that systemd makes */
         const char *init_path;                /* the static reaper program; used when init_process */
         const char *bundle;                   /* path of the bundle, for the state that hooks read; NULL: none */

@@ -275,10 +275,10 @@ static int make_cgroup(struct create *c, struct err *err)
                 return 0;
         }
         bool refused = err->kind == ERR_DENIED || err->sys == EROFS;
-        if (!refused || geteuid() == 0 || wants_resources(&c->spec->resources))
+        if (!refused || (geteuid() == 0 && !cgroup_in_user_namespace()) || c->request->cgroup_required ||
+            wants_resources(&c->spec->resources))
                 return err_add(err, "cgroup");
         err_clear(err);
-        c->in.cgroup_path = NULL;
         return 0;
 }
 
@@ -288,7 +288,7 @@ static int join_cgroup(struct create *c, bool cloned_into, struct err *err)
                 return -1;
         if (c->cgroup && !cloned_into && !c->in.join_self && cgroup_join(c->cgroup, c->pid, err) < 0)
                 return err_add(err, "cgroup");
-        return sync_send(c->sync_fd, SYNC_CGROUP, err);
+        return sync_send(c->sync_fd, c->cgroup ? SYNC_CGROUP : SYNC_NO_CGROUP, err);
 }
 
 /* ---- after the clone: our part, while init builds its root ---- */

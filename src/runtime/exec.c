@@ -160,6 +160,22 @@ static int prepare(struct exec *x, struct err *err)
 
 /* ---- inside ---- */
 
+/* Who is privileged in the container's user namespace alone may not join the host's namespaces that it shares. */
+static int join_namespaces(struct exec *x)
+{
+        static const struct { const char *name; int flag; } shared[] = { { "net", CLONE_NEWNET }, { "ipc", CLONE_NEWIPC },
+                                                                         { "uts", CLONE_NEWUTS }, { "cgroup", CLONE_NEWCGROUP } };
+        int own = x->namespaces;
+        if (setns(x->target_fd, x->namespaces) == 0)
+                return 0;
+        if (errno != EPERM)
+                return errno;
+        for (size_t i = 0; i < ELEMENTS(shared); i++)
+                if (same_namespace(x->request->pid, shared[i].name))
+                        own &= ~shared[i].flag;
+        return setns(x->target_fd, own) < 0 ? errno : 0;
+}
+
 static int enter(struct exec *x, struct err *err)
 {
         (void)setsid();
@@ -167,8 +183,9 @@ static int enter(struct exec *x, struct err *err)
         (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
         if (label_open(x->label_folder, x->label_fd, err) < 0)
                 return -1;
-        if (setns(x->target_fd, x->namespaces) < 0)
-                return err_sys(err, "join the container's namespaces");
+        int refused = join_namespaces(x);
+        if (refused)
+                return err_sysnum(err, refused, "join the container's namespaces");
         /* As the user we were, who is nobody there, we would lose all capabilities with the next program. */
         if (x->foreign_user && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
                 return err_sys(err, "become root of the user namespace");
@@ -271,7 +288,8 @@ static pid_t clone_inside(struct exec *x, bool *ret_into, struct err *err)
         _cleanup_close_ int own = open("/proc/thread-self/ns/pid", O_RDONLY | O_CLOEXEC);
         if (own < 0)
                 return err_sys(err, "open the pid namespace");
-        if (setns(x->target_fd, CLONE_NEWPID) < 0)
+        /* Who could not come back must not go there himself. */
+        if (setns(own, CLONE_NEWPID) < 0 || setns(x->target_fd, CLONE_NEWPID) < 0)
                 return errno == EPERM ? clone_between(x, err) : err_sys(err, "join the container's pid namespace");
         int cgroup_fd = x->cgroup ? cgroup_clone_fd(x->cgroup) : -1;
         pid_t pid = clone_child(0, cgroup_fd, &x->pidfd);

@@ -22,7 +22,7 @@ struct init {
         uint64_t unshare_flags;        /* new ones init itself makes, after joining */
         bool user_new;                 /* SYNC_MAPPED will come, then we become root of it */
         bool in_userns;                /* new or joined: device nodes cannot be made */
-        bool wait_cgroup;              /* SYNC_CGROUP will come */
+        bool wait_cgroup;              /* SYNC_CGROUP will come, or SYNC_NO_CGROUP when there may be none */
         bool cgroup_done;
         bool join_self;                /* then init moves itself into its group (cgroup_join_self) */
         bool wait_network, network_done;

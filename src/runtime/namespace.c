@@ -94,6 +94,8 @@ static const struct {
 
 struct own {
         int fds[ELEMENTS(borrowed)];
+        bool left[ELEMENTS(borrowed)]; /* for a process in between to join */
+        bool any_left;
 };
 
 /* A thread left in a namespace of a container would do the next thing there: no going on from that. */
@@ -108,24 +110,39 @@ static void give_back(struct own *own)
         errno = saved;
 }
 
+/* 1 when it was taken on, 0 when a process in between has to do that: who is privileged in a user namespace alone could not
+ * come back to the host's, or gets the right to join only with the user namespace of the container. */
+static int borrow_one(const int *join, size_t i, int *ret_mine, struct err *err)
+{
+        enum oci_namespace_kind kind = borrowed[i].kind;
+        /* With a user namespace it is the process in between that takes on the pid namespace: were it born in there, the
+         * pid it tells of would be that namespace's. */
+        if (kind == OCI_NS_PID && join[OCI_NS_USER] >= 0)
+                return 0;
+        _cleanup_close_ int mine = open(borrowed[i].own, O_RDONLY | O_CLOEXEC);
+        if (mine < 0)
+                return err_sys(err, "open our %s namespace", oci_namespace_name(kind));
+        if (setns(mine, (int)flags_of[kind]) < 0 && errno == EPERM)
+                return 0;
+        if (setns(join[kind], (int)flags_of[kind]) < 0)
+                return errno == EPERM && join[OCI_NS_USER] >= 0 ? 0 : err_sys(err, "join the %s namespace", oci_namespace_name(kind));
+        *ret_mine = TAKE_FD(mine);
+        return 1;
+}
+
 static int borrow(const int *join, struct own *own, struct err *err)
 {
+        *own = (struct own){ 0 };
         for (size_t i = 0; i < ELEMENTS(borrowed); i++)
                 own->fds[i] = -1;
         for (size_t i = 0; i < ELEMENTS(borrowed); i++) {
-                int fd = join[borrowed[i].kind];
-                /* With a user namespace it is the process in between that takes on the pid namespace: were it born in
-                 * there, the pid it tells of would be that namespace's. */
-                if (fd < 0 || (borrowed[i].kind == OCI_NS_PID && join[OCI_NS_USER] >= 0))
-                        continue;
-                int mine = open(borrowed[i].own, O_RDONLY | O_CLOEXEC);
-                if (mine < 0 || setns(fd, (int)flags_of[borrowed[i].kind]) < 0) {
-                        err_sys(err, "join the %s namespace", oci_namespace_name(borrowed[i].kind));
-                        mem_closep(&mine);
+                int taken = join[borrowed[i].kind] < 0 ? 1 : borrow_one(join, i, &own->fds[i], err);
+                if (taken < 0) {
                         give_back(own);
                         return -1;
                 }
-                own->fds[i] = mine;
+                own->left[i] = !taken;
+                own->any_left = own->any_left || !taken;
         }
         return 0;
 }
@@ -150,19 +167,36 @@ struct between {
         struct err err;
 };
 
+static int join_left(const struct namespaces_clone *c, struct own *own, bool again, struct err *err)
+{
+        for (size_t i = 0; i < ELEMENTS(borrowed); i++) {
+                if (!own->left[i])
+                        continue;
+                own->left[i] = setns(c->join[borrowed[i].kind], (int)flags_of[borrowed[i].kind]) < 0;
+                if (own->left[i] && !again)
+                        return err_sys(err, "join the %s namespace", oci_namespace_name(borrowed[i].kind));
+        }
+        return 0;
+}
+
+/* The others may belong to the host's user namespace, or to the one that is joined. */
+static int join_between(const struct namespaces_clone *c, struct own *own, struct err *err)
+{
+        int user = c->join[OCI_NS_USER];
+        if (join_left(c, own, user >= 0, err) < 0)
+                return -1;
+        if (user >= 0 && setns(user, CLONE_NEWUSER) < 0)
+                return err_sys(err, "join the user namespace");
+        return join_left(c, own, false, err);
+}
+
 /* New namespaces must belong to the user namespace that is joined, so they are made by a process that is in it already.
  * CLONE_PARENT makes init our child all the same. Returns 0 in init; the process in between never returns. */
-static pid_t clone_from_userns(const struct namespaces_clone *c, int sock)
+static pid_t clone_from_between(const struct namespaces_clone *c, struct own *own, int sock)
 {
         struct between say = { .pid = -1 };
-        int pidfd = -1, pid_fd = c->join[OCI_NS_PID];
-        /* The pid namespace may belong to the host's user namespace, or to the one that is joined. */
-        bool joined = pid_fd < 0 || setns(pid_fd, CLONE_NEWPID) == 0;
-        if (setns(c->join[OCI_NS_USER], CLONE_NEWUSER) < 0)
-                err_sys(&say.err, "join the user namespace");
-        else if (!joined && setns(pid_fd, CLONE_NEWPID) < 0)
-                err_sys(&say.err, "join the pid namespace");
-        else if ((say.pid = clone_plain(c->flags | CLONE_PARENT, -1, &pidfd)) < 0)
+        int pidfd = -1;
+        if (join_between(c, own, &say.err) == 0 && (say.pid = clone_plain(c->flags | CLONE_PARENT, -1, &pidfd)) < 0)
                 err_sys(&say.err, "clone");
         if (say.pid == 0)
                 return 0;
@@ -170,7 +204,7 @@ static pid_t clone_from_userns(const struct namespaces_clone *c, int sock)
         _exit(0);
 }
 
-static pid_t clone_joining_user(const struct namespaces_clone *c, int *ret_pidfd, struct err *err)
+static pid_t clone_between(const struct namespaces_clone *c, struct own *own, int *ret_pidfd, struct err *err)
 {
         int sv[2], pidfd = -1;
         struct between say = { .pid = -1 };
@@ -182,14 +216,14 @@ static pid_t clone_joining_user(const struct namespaces_clone *c, int *ret_pidfd
                 return err_sys(err, "clone");
         if (between == 0) {
                 mem_closep(&ours);
-                return clone_from_userns(c, theirs);
+                return clone_from_between(c, own, theirs);
         }
         mem_closep(&theirs);
         ssize_t n = fd_read_full(ours, &say, sizeof(say));
         while (waitpid(between, NULL, 0) < 0 && errno == EINTR)
                 ;
         if (n != sizeof(say))
-                return err_set(err, ERR_SYSTEM, "the process that joins the user namespace died");
+                return err_set(err, ERR_SYSTEM, "the process that joins the namespaces died");
         if (say.pid < 0) {
                 *err = say.err;
                 return -1;
@@ -209,8 +243,8 @@ pid_t namespaces_clone(const struct namespaces_clone *c, int *ret_pidfd, struct 
                 return -1;
         if (c->guarded)
                 prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-        pid_t pid = c->join[OCI_NS_USER] >= 0 ? clone_joining_user(c, ret_pidfd, err)
-                                              : clone_plain(c->flags, c->cgroup_fd, ret_pidfd);
+        pid_t pid = c->join[OCI_NS_USER] >= 0 || own.any_left ? clone_between(c, &own, ret_pidfd, err)
+                                                              : clone_plain(c->flags, c->cgroup_fd, ret_pidfd);
         if (pid == 0)
                 return 0;
         int saved = errno;

@@ -41,7 +41,7 @@ enum stage_step { STAGE_CWD, STAGE_CWD_OUTSIDE, STAGE_BOUNDING, STAGE_GROUPS, ST
                   STAGE_INTERPRETER };
 
 /* What is said over the sync socket, in both directions. */
-enum sync_type { SYNC_MAPPED = 1, SYNC_CGROUP, SYNC_NETWORK, SYNC_HOOKS_DONE, SYNC_START,           /* to init */
+enum sync_type { SYNC_MAPPED = 1, SYNC_CGROUP, SYNC_NO_CGROUP, SYNC_NETWORK, SYNC_HOOKS_DONE, SYNC_START,           /* to init */
                  SYNC_MOUNTED, SYNC_CONSOLE, SYNC_READY, SYNC_LISTENER, SYNC_ERROR, SYNC_STAGE };   /* from init */
 struct sync_message {
         uint32_t type;
