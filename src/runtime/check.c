@@ -11,8 +11,6 @@ static int check_namespaces(const struct oci_spec *s, struct err *err)
         if (!ns[OCI_NS_UTS].wanted && (!str_empty(s->hostname) || !str_empty(s->domainname)))
                 return err_set(err, ERR_INVALID, "%s: needs a uts namespace",
                                str_empty(s->hostname) ? "domainname" : "hostname");
-        if (ns[OCI_NS_USER].wanted && ns[OCI_NS_USER].path && (s->uid_map_count || s->gid_map_count))
-                return err_set(err, ERR_INVALID, "linux.uidMappings: the user namespace that is joined has its own");
         if (!ns[OCI_NS_USER].wanted && (s->uid_map_count || s->gid_map_count))
                 return err_set(err, ERR_INVALID, "linux.%s: needs a user namespace", s->uid_map_count ? "uidMappings" : "gidMappings");
         if (s->has_monotonic_offset || s->has_boottime_offset) {
@@ -92,13 +90,15 @@ static bool is_mapped(const struct oci_id_map *maps, size_t count, uint32_t id)
         for (size_t i = 0; i < count; i++)
                 if (id >= maps[i].container_id && id - maps[i].container_id < maps[i].size)
                         return true;
-        return count == 0; /* a namespace that is joined */
+        return count == 0;
 }
 
 /* The kernel would only say that an argument is invalid. */
 static int check_user(const struct oci_spec *s, struct err *err)
 {
         const struct oci_process *p = &s->process;
+        if (s->namespaces[OCI_NS_USER].path)
+                return 0;
         if (!is_mapped(s->uid_maps, s->uid_map_count, p->uid))
                 return err_set(err, ERR_INVALID, "process.user: cannot set uid to unmapped user in user namespace");
         if (!is_mapped(s->gid_maps, s->gid_map_count, p->gid))

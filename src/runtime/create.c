@@ -181,7 +181,7 @@ static int prepare_mounts(struct create *c, struct err *err)
                 c->in.mount_fds[i] = -1;
         for (size_t i = 0; i < s->mount_count; i++)
                 mapped = mapped || needs_mapping(&s->mounts[i]);
-        if (mapped && s->uid_map_count &&
+        if (mapped && s->uid_map_count && c->in.ns_fds[OCI_NS_USER] < 0 &&
             (c->in.userns_fd = idmap_userns(s->uid_maps, s->uid_map_count, s->gid_maps, s->gid_map_count, err)) < 0)
                 return -1;
         if (mapped && c->in.ns_fds[OCI_NS_USER] >= 0 &&
