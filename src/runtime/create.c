@@ -126,8 +126,7 @@ static int make_stage(struct create *c, struct err *err)
                                    .filter = &c->filter,
                                    .label = c->label,
                                    .sync_fd = c->in.sync_fd,
-                                   .label_fd = c->in.label_fd,
-                                   .in_userns = c->in.in_userns };
+                                   .label_fd = c->in.label_fd };
         r.command = c->request->init_process ? "/sbin/docker-init" : c->spec->process.args[0];
         r.listen_fd = c->request->start_listen_fd > 0 ? c->request->start_listen_fd : -1;
         r.keep_groups = groups_kept(c->spec);

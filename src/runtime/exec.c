@@ -152,8 +152,7 @@ static int prepare(struct exec *x, struct err *err)
                                        .label = x->label,
                                        .sync_fd = x->their_sync_fd,
                                        .listen_fd = -1,
-                                       .label_fd = x->label_fd,
-                                       .in_userns = x->foreign_user };
+                                       .label_fd = x->label_fd };
         x->stage_fd = stage_make(&stage, err);
         return x->stage_fd < 0 ? -1 : 0;
 }

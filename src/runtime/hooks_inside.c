@@ -49,8 +49,7 @@ static int prepare(const struct init *in, const struct oci_hook *h, const char *
                                    .filter = in->filter->notify ? &none : in->filter,
                                    .sync_fd = x->theirs,
                                    .listen_fd = -1,
-                                   .label_fd = -1,
-                                   .in_userns = in->in_userns };
+                                   .label_fd = -1 };
         x->stage_fd = stage_make(&r, err);
         return x->stage_fd < 0 ? -1 : 0;
 }

@@ -104,7 +104,7 @@ struct stage_request {
         const struct seccomp_filter *filter;
         const char *label;             /* text for label_fd, NULL */
         int sync_fd, listen_fd, label_fd;      /* as init will have them */
-        bool wait_start, in_userns;
+        bool wait_start;
         bool keep_groups;              /* leave the supplementary groups as they are */
 };
 /* The annotation by which callers let a container keep the groups of who starts it (podman's "--group-add keep-groups"). */

@@ -100,7 +100,7 @@ static int plan_fill(struct stage_plan *plan, const struct stage_request *r, uin
         if (r->keep_groups)
                 plan->set_groups = STAGE_GROUPS_KEEP;
         else
-                plan->set_groups = process->additional_gid_count || !r->in_userns ? STAGE_GROUPS_MUST : STAGE_GROUPS_MAY;
+                plan->set_groups = process->additional_gid_count ? STAGE_GROUPS_MUST : STAGE_GROUPS_MAY;
         plan->no_new_privs = process->no_new_privileges;
         plan->wait_start = r->wait_start;
         plan->notify = f->count && f->notify;

@@ -151,6 +151,14 @@ static void drop_bounding(void)
         }
 }
 
+/* Who has the capability and yet may not set groups is in a user namespace that was made without privilege. */
+static int groups_are_fixed(void)
+{
+        struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+        struct __user_cap_data_struct data[2];
+        return CALL(__NR_capget, &header, data, 0, 0) == 0 && data[0].effective >> 6 /* CAP_SETGID */ & 1;
+}
+
 /* keep: without it the filter could not be installed later; it goes with the last step. */
 static void become_user(uint64_t keep)
 {
@@ -159,7 +167,7 @@ static void become_user(uint64_t keep)
         r = 0;
         if (plan.set_groups != STAGE_GROUPS_KEEP)
                 r = CALL(__NR_setgroups, plan.group_count, plan.group_count ? text(plan.groups) : NULL, 0, 0);
-        if (r < 0 && plan.set_groups == STAGE_GROUPS_MUST)
+        if (r < 0 && (plan.set_groups == STAGE_GROUPS_MUST || !groups_are_fixed()))
                 fail(STAGE_GROUPS, r);
         if ((r = CALL(__NR_setresgid, plan.gid, plan.gid, plan.gid, 0)) < 0)
                 fail(STAGE_GID, r);

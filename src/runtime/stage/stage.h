@@ -14,7 +14,7 @@
 
 #define STAGE_MAGIC "tare stage plan"  /* 16 bytes with its NUL */
 #define STAGE_DATA_MAX (126u << 10)
-/* MAY: an unprivileged user namespace denies setgroups(2), and without groups to set that is no failure. */
+/* MAY: there are none to set, so that it is no failure where a user namespace made without privilege denies setgroups(2). */
 #define STAGE_GROUPS_KEEP 0
 #define STAGE_GROUPS_MAY 1
 #define STAGE_GROUPS_MUST 2

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "base/fd.h"
@@ -220,6 +221,7 @@ int harness_main(const struct CMUnitTest *tests, size_t count)
                 fprintf(stderr, "needs root and /bin/busybox\n");
                 return 77; /* meson: skipped */
         }
+        (void)setpriority(PRIO_PROCESS, 0, 0); /* what is asked for in the tests is relative to this */
         return _cmocka_run_group_tests("runtime", tests, count, harness_setup, harness_teardown);
 }
 
