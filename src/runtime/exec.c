@@ -337,13 +337,20 @@ static int join_parts(struct exec *x, struct err *err)
         return 0;
 }
 
+/* A user may move processes within what is delegated to him only: from outside of it ours stays where he is. */
+static bool may_stay(const struct err *err)
+{
+        return (err->sys == EACCES || err->sys == EPERM) && (geteuid() != 0 || cgroup_in_user_namespace());
+}
+
 static int join_cgroup(struct exec *x, bool cloned_into, struct err *err)
 {
         if (x->cgroup && !cloned_into && !x->join_self && cgroup_join(x->cgroup, x->pid, err) < 0) {
-                if ((err->sys != EBUSY && err->sys != EOPNOTSUPP) || x->request->sub_cgroups)
+                bool stay = may_stay(err);
+                if ((err->sys != EBUSY && err->sys != EOPNOTSUPP && !stay) || x->request->sub_cgroups)
                         return err_add(err, "cgroup");
                 err_clear(err);
-                if (join_group_of_init(x, err) < 0)
+                if (!stay && join_group_of_init(x, err) < 0)
                         return err_add(err, "cgroup");
         }
         if (x->cgroup && join_parts(x, err) < 0)

@@ -3,7 +3,7 @@
 export LC_ALL=C
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${TARE_TEST_CACHE:-/var/tmp/tare-test}
-PATH=$TOP/build:$PATH
+PATH=${TARE_TEST_BUILD:-$TOP/build}:$PATH # of another build: the folder it is in
 export TOP CACHE PATH
 
 tare_setup_file() {
