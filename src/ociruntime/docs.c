@@ -51,7 +51,19 @@ static const struct item cgroup_rows[] = {
         { "/path, path", "Without --systemd-cgroup: the group itself, below the top of each hierarchy; a relative one is below /tare. None: /tare/ID." },
         { "slice:prefix:name", "With it: the scope PREFIX-NAME.scope in a slice, which systemd makes. An empty slice is system.slice, a user's "
                                "user.slice. None: \":tare:ID\". Annotations org.systemd.property.NAME of config.json become properties of the scope, and "
-                               "update changes them. Who made the group is remembered: the flag need only be given to create and run." },
+                               "update changes them. Who made the group is remembered: the flag need only be given to create, run and restore." },
+};
+static const struct item checkpoint_rows[] = {
+        { "what is saved", "Processes with their memory, open files, terminals, namespaces and memory file systems: by the program criu, which "
+                           "must be installed and know the kernel. A container that was saved is gone, as by delete, unless it is left running." },
+        { "what must be there again", "The bundle with its root file system as it was then (copy it along to another machine), the sources of "
+                                      "binds, namespaces that are joined by path, pipes in the place of those that were stdin, stdout and stderr. "
+                                      "Name and control group may be others. Devices and addresses of a network namespace of its own are not saved: "
+                                      "hooks make them, prestart and createRuntime run once the namespaces are there." },
+        { "what cannot be saved", "stdio in files of the host, and whatever criu refuses: its reasons are in dump.log and restore.log in the folder of "
+                                  "--work-path, whose last errors are told." },
+        { "org.criu.config", "Annotation of config.json: the file with further options of criu. None: /etc/criu/runc.conf; empty: no file." },
+        { "images", "are named as runc names them: either restores what the other saved." },
 };
 static const struct item file_rows[] = {
         { "/run/tare-oci/ID/state.json", "What is known of a container, in the names of runc's file; $XDG_RUNTIME_DIR/tare-oci for a user." },
@@ -68,6 +80,7 @@ static const struct item example_rows[] = {
         { "dockerd --add-runtime tare=/usr/sbin/tare-oci", "under docker: docker run --runtime tare" },
         { "BinaryName = \"/usr/sbin/tare-oci\"",
           "under containerd: in the options of a runtime of type io.containerd.runc.v2; SystemdCgroup = true works too" },
+        { "tare-oci checkpoint --image-path /tmp/saved web && tare-oci restore -d -b /srv/web --image-path /tmp/saved web", "there and back again" },
         { "tare-oci spec && tare-oci run test", "in a folder with a root file system in rootfs/" },
 };
 
@@ -84,6 +97,7 @@ static void page(struct roff *p)
         options(p, global_rows);
         commands(p);
         items(p, "CONTROL GROUPS", cgroup_rows, ELEMENTS(cgroup_rows));
+        items(p, "CHECKPOINTS", checkpoint_rows, ELEMENTS(checkpoint_rows));
         items(p, "FILES", file_rows, ELEMENTS(file_rows));
         items(p, "ENVIRONMENT", variable_rows, ELEMENTS(variable_rows));
         roff_section(p, "EXIT STATUS");
@@ -91,7 +105,7 @@ static void page(struct roff *p)
                     "and its number when a signal ended it; exec with 255 when the process could not be started.\n");
         items(p, "EXAMPLES", example_rows, ELEMENTS(example_rows));
         roff_section(p, "SEE ALSO");
-        roff_raw(p, ".BR tare (1)\n");
+        roff_raw(p, ".BR tare (1),\n.BR criu (8)\n");
 }
 
 int main(int argc, char **argv)
