@@ -332,7 +332,7 @@ static int join_parts(struct exec *x, struct err *err)
                         return err_set(err, ERR_INVALID, "unknown controller %s in SubCgroupPaths", controller);
                 _cleanup_free_ char *path = sub_path(cgroup_path(x->cgroup), equals + 1, err);
                 if (!path || cgroup_writef(top, path, "cgroup.procs", err, "%d", (int)x->pid) < 0)
-                        return -1;
+                        return path ? err_add(err, "adding pid %d", (int)x->pid) : -1;
         }
         return 0;
 }

@@ -360,11 +360,11 @@ int root_enter(struct init *in, struct err *err)
         if (fchdir(in->root_fd) < 0)
                 return err_sys(err, "enter the root");
         if (in->request->no_pivot) {
-                if (hide_host_kinds(err) < 0)
-                        return -1;
                 /* Stacked on the old one at "/": ".." from it leads back to itself. */
                 if (in->root_at_path && move_mount(in->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
                         return err_sys(err, "move the root");
+                if (hide_host_kinds(err) < 0)
+                        return -1;
                 if (kernel_change_root(".") < 0 || chdir("/") < 0)
                         return err_sys(err, "enter the root");
                 return set_root_propagation(in, err);

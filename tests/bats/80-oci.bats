@@ -458,4 +458,179 @@ PY
   runc --root "$STATE/runc" delete --force "$ID-runc"
   jq -e -s '.[0] - .[1] == []' "$BUNDLE/theirs" "$BUNDLE/ours"
   jq -e -s '.[0] == .[1]' "$BUNDLE/their-state" "$BUNDLE/our-state"
+
+# ---- what the suites of other runtimes found ----
+
+@test "HOME is the user's where none is given" {
+  args sh -c 'echo $HOME'
+  config '.process.env = ["PATH=/bin"]'
+  [ "$(oci run -b "$BUNDLE" "$ID")" = /root ]
+  config '.process.user = {"uid": 65534, "gid": 65534}'
+  [ "$(oci run -b "$BUNDLE" "$ID")" = / ]
+  args sleep 100
+  create
+  oci start "$ID"
+  [ "$(oci exec -u 0 "$ID" sh -c 'echo $HOME')" = /root ]
+  [ "$(oci exec -u 0 -e HOME=/here "$ID" sh -c 'echo $HOME')" = /here ]
+}
+
+@test "crun's words: --cgroup-manager, --config, delete --regex" {
+  args sleep 100
+  mkdir "$BUNDLE/other"
+  mv "$BUNDLE/config.json" "$BUNDLE/other/c.json"
+  (cd "$BUNDLE" && oci --cgroup-manager cgroupfs create --config other/c.json "$ID-a1" </dev/null >/dev/null 2>&1 3>&-)
+  oci create -b "$BUNDLE" -f "$BUNDLE/other/c.json" "$ID-a2" </dev/null >/dev/null 2>&1 3>&-
+  oci create -b "$BUNDLE" -f "$BUNDLE/other/c.json" "$ID-b1" </dev/null >/dev/null 2>&1 3>&-
+  run oci --cgroup-manager nosuch list
+  [ "$status" = 1 ]
+  run oci delete --regex "("
+  [ "$status" = 1 ]
+  oci start "$ID-a2"
+  run oci delete --regex "^$ID-a" # one of them runs
+  [ "$status" = 1 ]
+  [ "$(oci list -q | grep "^$ID-")" = "$(printf '%s\n' "$ID-a2" "$ID-b1")" ]
+  oci delete --force --regex "^$ID-"
+  [ -z "$(oci list -q | grep "^$ID-")" ]
+}
+
+@test "hooks before the start find the root at its path, and have the caller's environment" {
+  mkdir "$BUNDLE/rootfs" "$BUNDLE/given"
+  cp -a "$STATE/rootfs/bin" "$BUNDLE/rootfs"
+  echo given >"$BUNDLE/given/file"
+  args cat /mnt/file /early /cwd
+  config '.root = {"path": "rootfs", "readonly": false} | .hooks = {
+    "createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "pid=$(jq .pid) && echo $MARK >rootfs/early && mkdir rootfs/mnt && nsenter -m -t $pid mount --bind '"$BUNDLE"'/given '"$BUNDLE"'/rootfs/mnt"]}],
+    "createContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "pwd >cwd; echo $MARK >>cwd"], "env": ["MARK=own"]}]}'
+  [ "$(MARK=ours oci run -b "$BUNDLE" "$ID")" = "$(printf 'given\nours\n%s\nown' "$BUNDLE/rootfs")" ]
+  if grep -F "$BUNDLE" /proc/mounts; then return 1; fi
+  config '.hooks = {"createRuntime": [{"path": "/bin/true"}, {"path": "/bin/false"}]}'
+  run oci run -b "$BUNDLE" "$ID"
+  [ "$status" = 1 ]
+  [[ $output == *"error running createRuntime hook #1: error running hook /bin/false: exited with 1"* ]]
+}
+
+@test "startContainer hooks run under the seccomp filter" {
+  args true
+  config '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL_PROCESS"}]}
+    | .hooks = {"startContainer": [{"path": "/bin/mkdir", "args": ["mkdir", "/dev/shm/x"]}]}'
+  run oci run -b "$BUNDLE" "$ID"
+  [ "$status" = 1 ]
+  [[ $output == *"error running startContainer hook #0"*"bad system call"* ]]
+  config 'del(.linux.seccomp)'
+  oci run -b "$BUNDLE" "$ID"
+  config '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/nosuch", "syscalls": [{"names": ["write"], "action": "SCMP_ACT_NOTIFY"}]}'
+  run oci run -b "$BUNDLE" "$ID"
+  [[ $status = 1 && $output == *"SCMP_ACT_NOTIFY cannot be used for the write syscall"* ]]
+}
+
+@test "a tmpfs is sealed after others were laid into it, and looks like what it covers" {
+  mkdir -p "$BUNDLE/rootfs/like" "$BUNDLE/rootfs/group"
+  cp -a "$STATE/rootfs/bin" "$BUNDLE/rootfs"
+  chmod 3751 "$BUNDLE/rootfs/like"
+  chmod 2755 "$BUNDLE/rootfs/group"
+  config '.root = {"path": "rootfs", "readonly": false} | .mounts |= map(if .destination == "/dev" then .options += ["ro"] else . end)
+    + [{"destination": "/like", "type": "tmpfs", "source": "tmpfs"}, {"destination": "/group/a/b", "type": "tmpfs", "source": "tmpfs", "options": ["ro"]}]'
+  args sh -c 'stat -c %a /like; touch /dev/x || touch /group/a/b/x || echo x >/dev/null && echo sealed; grep -c " /dev/" /proc/mounts'
+  run oci run -b "$BUNDLE" "$ID"
+  [ "${lines[0]}" = 3751 ]
+  [[ $output == *"Read-only"*"Read-only"*sealed* ]]
+  [ "$(stat -c %a "$BUNDLE/rootfs/group/a/b")" = 2755 ]
+}
+
+@test "sources of binds and destinations may be told through the root's own path" {
+  mkdir -p "$BUNDLE/rootfs/mnt" "$BUNDLE/src/inner"
+  cp -a "$STATE/rootfs/bin" "$BUNDLE/rootfs"
+  echo deep >"$BUNDLE/src/inner/file"
+  config '.root = {"path": "rootfs", "readonly": false} | .mounts += [
+    {"destination": "/mnt", "type": "bind", "source": "'"$BUNDLE"'/src", "options": ["bind"]},
+    {"destination": "'"$BUNDLE"'/rootfs/final", "type": "bind", "source": "'"$BUNDLE"'/rootfs/mnt/inner", "options": ["bind"]}]'
+  args cat /final/file
+  [ "$(oci run -b "$BUNDLE" "$ID")" = deep ]
+}
+
+@test "without pivot_root no procfs of the host is left to be seen" {
+  args unshare -mrpf sh -c 'mount -t proc none /proc && echo mounted'
+  config '.process.capabilities.bounding += ["CAP_SETFCAP"] | .process.capabilities.permitted += ["CAP_SETFCAP"]'
+  run oci run --no-pivot -b "$BUNDLE" "$ID"
+  echo "$output"
+  [[ $status = 1 && $output != *mounted* && $output == *"ermission denied"* ]]
+  args cat /proc/self/stat
+  oci run --no-pivot -b "$BUNDLE" "$ID" | grep -q '^1 (cat)'
+  [ -e /proc/self/stat ] && [ -d /sys/class ]
+}
+
+@test "exec has the container's user namespace and personality" {
+  args sleep 100
+  config '.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [{"containerID": 0, "hostID": 100000, "size": 1000}]
+    | .linux.gidMappings = .linux.uidMappings | .linux.personality = {"domain": "LINUX32"}'
+  create
+  oci start "$ID"
+  [ "$(oci exec "$ID" sh -c 'id -u; awk "{print \$2}" /proc/self/uid_map')" = "$(printf '0\n100000')" ]
+  [ "$(oci exec "$ID" uname -m)" = "$(setarch linux32 uname -m)" ]
+  oci exec "$ID" grep CapBnd /proc/self/status >"$BUNDLE/bnd"
+  grep -q "$(grep CapBnd "/proc/$(oci state "$ID" | jq .pid)/status" | cut -f2)" "$BUNDLE/bnd"
+}
+
+@test "kill: signal 0 asks, and those that init left behind are reached" {
+  args sh -c 'sleep 100 & wait'
+  config '.linux.namespaces |= map(select(.type != "pid"))'
+  create
+  oci start "$ID"
+  oci kill "$ID" 0
+  group=$(jq -r '.cgroup_paths | .pids // .[""]' "$ROOT/$ID/state.json")
+  until_true sh -c "[ \$(wc -l <$group/cgroup.procs) = 2 ]"
+  kill -KILL "$(oci state "$ID" | jq .pid)"
+  until_true is stopped
+  run oci kill "$ID" TERM
+  [ "$status" = 1 ]
+  oci kill "$ID" KILL
+  until_true sh -c "! grep -q . $group/cgroup.procs"
+  run oci kill "$ID" KILL
+  [ "$status" = 1 ]
+  oci kill --all "$ID" 0
+}
+
+@test "delete --force ends what lies frozen in a group of somebody else" {
+  top=/sys/fs/cgroup/freezer
+  [ -e $top/cgroup.procs ] || skip "no v1 freezer"
+  args sleep 100
+  create
+  oci start "$ID"
+  pid=$(oci state "$ID" | jq .pid)
+  mkdir "$top/$ID-held"
+  echo "$pid" >"$top/$ID-held/cgroup.procs"
+  echo FROZEN >"$top/$ID-held/freezer.state"
+  oci delete --force "$ID" || { echo THAWED >"$top/$ID-held/freezer.state"; return 1; }
+  until_true rmdir "$top/$ID-held"
+  [ ! -e "$ROOT/$ID" ]
+}
+
+@test "a script whose interpreter is missing is told so" {
+  mkdir "$BUNDLE/rootfs"
+  cp -a "$STATE/rootfs/bin" "$BUNDLE/rootfs"
+  printf '#!/nosuch\n' >"$BUNDLE/rootfs/run.sh"
+  chmod +x "$BUNDLE/rootfs/run.sh"
+  args /run.sh
+  config '.root.path = "rootfs"'
+  run oci run -b "$BUNDLE" "$ID"
+  [[ $status = 1 && $output == *"exec /run.sh: no such file or directory"* ]]
+}
+
+@test "who starts a container may let it keep his groups" {
+  args sh -c 'grep Groups: /proc/self/status'
+  config '.annotations = {"run.oci.keep_original_groups": "1"}'
+  run setpriv --groups 7,9 tare-oci --root "$ROOT" run -b "$BUNDLE" "$ID"
+  [[ $output == *"7 9"* ]]
+  config 'del(.annotations)'
+  run setpriv --groups 7,9 tare-oci --root "$ROOT" run -b "$BUNDLE" "$ID"
+  [[ $status = 0 && $output != *7* ]]
+}
+
+@test "a domainname and a sysctl that says another are refused" {
+  args true
+  config '.domainname = "a" | .linux.sysctl = {"kernel.domainname": "b"}'
+  run oci run -b "$BUNDLE" "$ID"
+  [[ $status = 1 && $output == *domainname* ]]
+  config '.linux.sysctl["kernel.domainname"] = "a"'
+  oci run -b "$BUNDLE" "$ID"
 }
