@@ -130,6 +130,7 @@ int main(int argc, char **argv)
         struct err err = ERR_INIT;
         _cleanup_free_ char **args = NULL;
         open_standard();
+        cgroup_join_unified();
         signal(SIGPIPE, SIG_IGN);
         if (argc < 1)
                 return 1;

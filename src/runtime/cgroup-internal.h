@@ -18,6 +18,7 @@ struct cgroup_layout {
         size_t count;
         char *unified;                 /* where v2 is mounted, or NULL */
         bool unified_controls;         /* beside v1: it has controllers that are not mounted as v1 */
+        bool unified_joined;           /* cgroup_join_unified() */
 };
 const struct cgroup_layout *cgroup_layout(void);
 /* For tests: another layout from now on; its strings must live. */

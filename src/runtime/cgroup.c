@@ -25,7 +25,7 @@ static const struct cgroup_driver *driver_here(void)
 {
         const struct cgroup_layout *l = cgroup_layout();
         if (l->count)
-                return l->unified && l->unified_controls ? &cgroup_hybrid : &cgroup_v1;
+                return l->unified && (l->unified_controls || l->unified_joined) ? &cgroup_hybrid : &cgroup_v1;
         return l->unified ? &cgroup_v2 : NULL;
 }
 

@@ -53,6 +53,9 @@ int cgroup_children(const char *path, char ***ret, struct err *err);
 /* Number of OOM kills so far in this group. */
 uint64_t cgroup_oom_kills(struct cgroup *cg);
 
+/* From now on a group is made in a v2 mount beside v1 too, though no controller is there: tools that follow a process by its v2
+ * group find its container's. Others do not pay for it. */
+void cgroup_join_unified(void);
 /* v2 and nothing else. */
 bool cgroup_only_unified(void);
 /* Whether this kernel has a limit: the file of a v1 controller at its top, or on v2 (v2_file not NULL) the controller's. */

@@ -67,6 +67,12 @@ const struct cgroup_layout *cgroup_layout(void)
         return &found;
 }
 
+void cgroup_join_unified(void)
+{
+        (void)cgroup_layout();
+        found.unified_joined = true;
+}
+
 const char *cgroup_top_of(const char *controller)
 {
         const struct cgroup_layout *l = cgroup_layout();

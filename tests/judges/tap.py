@@ -31,7 +31,8 @@ def hidden(command):
 
 def run(file, command, cwd, env, seconds, results):
     """Adds (file, test, how many-th of this name) -> "ok", "not ok" or "skip"."""
-    child = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    # Pipes, and no /dev/null: crun gives what a container is started with to its user.
+    child = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              start_new_session=True)
     try:
         text = child.communicate(timeout=seconds)[0]

@@ -8,6 +8,11 @@
 static bool split(const struct oci_resources *r, struct oci_resources *ret_v1, struct oci_resources *ret_v2)
 {
         struct oci_resources one = *r, two = { 0 };
+        if (!cgroup_layout()->unified_controls) {
+                *ret_v1 = one;
+                *ret_v2 = two;
+                return false;
+        }
 #define MOVE(field) (two.field = one.field, memset(&one.field, 0, sizeof(one.field)))
         MOVE(unified);
         if (!cgroup_top_of("hugetlb"))
@@ -45,7 +50,7 @@ static int hybrid_create(const char *path, const struct oci_resources *r, struct
         struct oci_resources one, two;
         if (cgroup_v1.create(path, r, err) < 0)
                 return -1;
-        return split(r, &one, &two) ? cgroup_v2.create(path, &two, err) : 0;
+        return split(r, &one, &two) || cgroup_layout()->unified_joined ? cgroup_v2.create(path, &two, err) : 0;
 }
 
 static bool hybrid_exists(const char *path)
