@@ -458,6 +458,7 @@ PY
   runc --root "$STATE/runc" delete --force "$ID-runc"
   jq -e -s '.[0] - .[1] == []' "$BUNDLE/theirs" "$BUNDLE/ours"
   jq -e -s '.[0] == .[1]' "$BUNDLE/their-state" "$BUNDLE/our-state"
+}
 
 # ---- what the suites of other runtimes found ----
 
