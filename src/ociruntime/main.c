@@ -38,13 +38,6 @@ static int finish(int code)
         return fflush(stdout) != 0 && code == 0 ? 1 : code;
 }
 
-bool program_is_rootless(const struct program *p)
-{
-        if (p && (str_eq(p->rootless, "true") || str_eq(p->rootless, "false")))
-                return p->rootless[0] == 't';
-        return geteuid() != 0 || cgroup_in_user_namespace();
-}
-
 /* Root in a user namespace of his own is a user on the host, unless he calls himself root: so does a container that has /run. */
 static bool has_runtime_dir(void)
 {

@@ -77,7 +77,7 @@ int log_open(const char *path, const char *format, bool debug, struct err *err);
 void log_error(const char *message);
 bool log_is_stderr(void);
 
-/* ---- main.c ---- */
+/* ---- rootless.c ---- */
 /* Whether control groups that cannot be made are no failure: what --rootless says, else (p may be NULL) whether we are
  * without privilege on the host. */
 bool program_is_rootless(const struct program *p);
