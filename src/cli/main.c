@@ -18,7 +18,7 @@ const struct option_row global_rows[] = {
         { 0, "run", OPT_STRING, offsetof(struct global_options, run), "directory",
           "Run-time root (default $TARE_RUN, else /run/tare)" },
         { 0, "storage-driver", OPT_STRING, offsetof(struct global_options, storage_driver), "name",
-          "Storage driver of a new data root (\"overlay\", \"vfs\")" },
+          "Storage driver of a new data root (\"overlay\", \"erofs\", \"vfs\")" },
         { 'v', "version", OPT_BOOL, offsetof(struct global_options, version), NULL,
           "Print version information and quit" },
         { 0 },

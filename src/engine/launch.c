@@ -168,6 +168,15 @@ static void keep_ports(struct launch *l, struct monitor_options *o)
         o->port_fds_count = (int)l->port_fd_count;
 }
 
+/* The monitor keeps what the root is mounted upon within reach of other containers. */
+static void keep_mounts(struct launch *l)
+{
+        struct storage *st;
+        struct err ignored = ERR_INIT;
+        if (engine_storage(l->engine, &st, &ignored) == 0)
+                snapshots_keep_mounts(st->snapshots);
+}
+
 static void become_monitor(struct launch *l, const struct stdio *s, struct runtime_container *r, int lock, int listening, int64_t started)
 {
         const struct container *c = l->container;
@@ -187,6 +196,7 @@ static void become_monitor(struct launch *l, const struct stdio *s, struct runti
         for (size_t i = 0; i < ELEMENTS(kept); i++)
                 keep(kept[i]);
         keep_ports(l, &o);
+        keep_mounts(l);
         char **argv = monitor_options_to_argv(&o, "tare-monitor");
         execv(l->monitor, argv);
 }

@@ -76,6 +76,8 @@ struct snapshot_driver {
         char *(*layer_path)(struct snapshots *s, const char *name, struct err *err);
         /* Owner and mode of its "/". */
         int (*layer_stat)(struct snapshots *s, const char *name, struct stat *ret, struct err *err);
+        /* For snapshots_keep_mounts(); NULL: nothing to keep. */
+        void (*mounts_hold)(struct snapshots *s);
         /* A name (below parent_fd) or everything in a directory (O_PATH or not) of lower layers is gone. path: from the layer's root. */
         int (*whiteout)(struct layer_staging *l, int parent_fd, const char *name, const char *path, struct err *err);
         int (*opaque)(struct layer_staging *l, int dir_fd, const char *path, struct err *err);

@@ -40,6 +40,12 @@ const char *snapshots_driver(const struct snapshots *s)
         return s->driver->name;
 }
 
+void snapshots_keep_mounts(struct snapshots *s)
+{
+        if (s->driver->mounts_hold)
+                s->driver->mounts_hold(s);
+}
+
 /* First use of a driver here: folders, probe, and `ready` last, so that a half-made one is made again. */
 static int folder_setup(struct snapshots *s, struct err *err)
 {

@@ -63,6 +63,9 @@ int root_create(struct snapshots *s, const char *id, char *const *chain, struct 
 int root_mount(struct snapshots *s, const char *id, bool transient, struct oci_mount *ret, struct err *err);
 /* A descriptor of the whole tree as the container sees it, through a detached mount of our own. */
 int root_open(struct snapshots *s, const char *id, bool writable, struct err *err);
+/* For a process that is about to become a container's monitor by exec: mounts that root_mount() made stay open in it, for other containers to
+ * share. */
+void snapshots_keep_mounts(struct snapshots *s);
 bool root_exists(struct snapshots *s, const char *id);
 /* Host path of the directory that holds what the container wrote; heap. To be told, not to be used. */
 char *root_writable_path(struct snapshots *s, const char *id);

@@ -1,7 +1,8 @@
 /* Archives mounted as they are: a layer is its tar and an EROFS index over it (erofs-layer-internal.h), a root an overlay upon such mounts.
  *
  * A layer is mounted when it is first needed and for as long as the store is open in this process; what was mounted upon it keeps it
- * from then on. All mounts are detached: nobody sees them, and nothing is left when the last user is gone. */
+ * from then on. All mounts are detached: nobody sees them, and nothing is left when the last user is gone. Containers that run at the same time
+ * share them (erofs-share-internal.h). */
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "storage/drivers/erofs-mount-internal.h"
+#include "storage/drivers/erofs-share-internal.h"
 #include "storage/drivers/overlay-internal.h"
 #include "storage/drivers/overlay-mount-internal.h"
 #include "storage/erofs-format-internal.h"
@@ -73,7 +75,10 @@ static int layer_mount_get(struct snapshots *s, const char *layer, struct err *e
         for (struct layer_mount *m = s->mounts; m; m = m->next)
                 if (str_eq(m->name, layer))
                         return m->fd;
-        int fd = layer_mount_new(s, layer, err);
+        _cleanup_close_ int dir = openat(s->dir_fd, layer, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int fd = dir < 0 ? -1 : erofs_mount_borrow(dir);
+        if (fd < 0)
+                fd = layer_mount_new(s, layer, err);
         if (fd < 0)
                 return -1;
         size_t len = strlen(layer) + 1;
@@ -104,6 +109,16 @@ static char *erofs_layer_path(struct snapshots *s, const char *name, struct err 
         char path[FD_PATH_SIZE];
         int fd = layer_mounted(s, name, err);
         return fd < 0 ? NULL : xstrdup(fd_path(fd, path));
+}
+
+/* After a fork, before the exec that keeps the descriptors: nobody else is at the list. */
+static void erofs_mounts_hold(struct snapshots *s)
+{
+        for (struct layer_mount *m = s->mounts; m; m = m->next) {
+                _cleanup_close_ int dir = openat(s->dir_fd, m->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (dir >= 0)
+                        erofs_mount_hold(dir, m->fd);
+        }
 }
 
 /* Out of the index itself: no mount for a look. */
@@ -180,6 +195,7 @@ const struct snapshot_driver snapshot_erofs = {
         .layer_open = erofs_layer_open,
         .layer_path = erofs_layer_path,
         .layer_stat = erofs_layer_stat,
+        .mounts_hold = erofs_mounts_hold,
         .root_prepare = overlay_root_prepare,
         .root_mount = overlay_root_mount,
         .root_open = overlay_root_open,
