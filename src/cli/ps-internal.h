@@ -8,7 +8,7 @@
 #include "engine/containers.h"
 
 /* "Up 5 minutes (Paused)", "Exited (0) 2 hours ago". Heap. */
-char *container_status_text(const struct container_status *s, int64_t now);
+char *container_status_text(const struct container *c, int64_t now);
 /* At most `most` characters, the last of them an ellipsis where something was cut off. Heap. */
 char *text_ellipsis(const char *text, size_t most);
 

@@ -74,7 +74,7 @@ static void row_set_times(const struct container *c, json_t *row)
         _cleanup_free_ char *age = format_age((now - c->created) / 1000000000);
         set(row, "CreatedAt", xstrdup(time_format_docker(c->created, text)));
         set(row, "RunningFor", xasprintf("%s ago", age));
-        set(row, "Status", container_status_text(&c->status, now));
+        set(row, "Status", container_status_text(c, now));
 }
 
 int container_row(struct engine *e, const struct container *c, bool truncate, bool size, json_t **ret, struct err *err)

@@ -8,14 +8,26 @@ static char *age_since(int64_t then, int64_t now)
         return format_age((now - then) / 1000000000);
 }
 
-char *container_status_text(const struct container_status *s, int64_t now)
+static char *up_text(const char *up, enum container_health health)
 {
+        static const char *const texts[] = {
+                [HEALTH_NONE] = "",
+                [HEALTH_STARTING] = " (health: starting)",
+                [HEALTH_HEALTHY] = " (healthy)",
+                [HEALTH_UNHEALTHY] = " (unhealthy)",
+        };
+        return xasprintf("Up %s%s", up, texts[health]);
+}
+
+char *container_status_text(const struct container *c, int64_t now)
+{
+        const struct container_status *s = &c->status;
         _cleanup_free_ char *up = age_since(s->started, now), *down = age_since(s->finished, now);
         switch (s->state) {
         case STATE_CREATED:
                 return xstrdup("Created");
         case STATE_RUNNING:
-                return xasprintf("Up %s", up);
+                return up_text(up, c->health);
         case STATE_PAUSED:
                 return xasprintf("Up %s (Paused)", up);
         case STATE_RESTARTING:

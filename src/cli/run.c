@@ -71,7 +71,7 @@ static int run_run(struct cli *cli, void *options, char **args, struct err *err)
         if (run_options_finish(o, args, err) < 0 || tty_check(o, err) < 0 || run_cidfile_check(o, err) < 0 ||
             run_image_ensure(cli, o, err) < 0 || cli_engine(cli, &e, err) < 0)
                 return -1;
-        bool clean_mine = !o->detach && (str_empty(o->config.restart_policy) || str_eq(o->config.restart_policy, "no"));
+        bool clean_mine = !o->detach && !container_config_restarts(&o->config);
         struct container_start how = { .attach = !o->detach, .attach_stdin = o->config.attach_stdin, .clean_mine = clean_mine };
         struct session_options session = { .tty = o->config.tty, .want_stdin = o->config.attach_stdin,
                                            .no_stdout = !o->config.attach_stdout, .no_stderr = !o->config.attach_stderr,
@@ -100,7 +100,7 @@ static int start_attached(struct engine *e, const struct start_options *o, const
         _cleanup_close_ int client = -1;
         if (container_load(e, name, &c, err) < 0)
                 return -1;
-        bool clean_mine = str_empty(c.config.restart_policy) || str_eq(c.config.restart_policy, "no");
+        bool clean_mine = !container_config_restarts(&c.config);
         bool want_stdin = o->interactive && c.config.open_stdin;
         struct container_start how = { .attach = true, .attach_stdin = want_stdin, .clean_mine = clean_mine };
         if (c.config.tty)

@@ -202,6 +202,7 @@ static int security_parse(void *options, const char *text, struct err *err)
         { 0, "group-add", OPT_STRV, C(group_add), "list", "Add additional groups to join" }, \
         { 0, "health-cmd", OPT_STRING, O(health_cmd), "string", "Command to run to check health" }, \
         { 0, "health-interval", OPT_DURATION, C(healthcheck.interval), "duration", "Time between running the check (ms|s|m|h)" }, \
+        { 0, "health-on-failure", OPT_STRING, C(health_on_failure), "string", "What to do with an unhealthy container (none|kill|restart|stop)" }, \
         { 0, "health-retries", OPT_I64, C(healthcheck.retries), "int", "Consecutive failures needed to report unhealthy" }, \
         { 0, "health-start-interval", OPT_DURATION, C(healthcheck.start_interval), "duration", "Time between checks during the start period" }, \
         { 0, "health-start-period", OPT_DURATION, C(healthcheck.start_period), "duration", "Start period for the container to initialize" }, \
@@ -291,7 +292,8 @@ int run_options_finish(struct run_options *o, char **args, struct err *err)
         struct container_config *c = &o->config;
         if (o->detach && o->attach)
                 return err_set(err, ERR_INVALID, "Conflicting options: -a and -d");
-        if (o->no_healthcheck && o->health_cmd)
+        const struct healthcheck *h = &c->healthcheck;
+        if (o->no_healthcheck && (o->health_cmd || h->interval || h->timeout || h->start_period || h->start_interval || h->retries))
                 return err_set(err, ERR_INVALID, "--no-healthcheck conflicts with --health-* options");
         if (o->pull && !str_eq(o->pull, "always") && !str_eq(o->pull, "missing") && !str_eq(o->pull, "never"))
                 return err_set(err, ERR_INVALID, "invalid pull option: '%s': must be one of \"always\", \"missing\" or \"never\"", o->pull);

@@ -165,6 +165,27 @@ static int check_namespaces(const struct container_config *c, struct err *err)
         return 0;
 }
 
+static int check_health(const struct container_config *c, struct err *err)
+{
+        const struct healthcheck *h = &c->healthcheck;
+        static const char *const actions[] = { "none", "kill", "restart", "stop", NULL };
+        const struct { const char *name; int64_t value; } times[] = {
+                { "Interval", h->interval }, { "Timeout", h->timeout }, { "StartPeriod", h->start_period }, { "StartInterval", h->start_interval },
+        };
+        for (size_t i = 0; i < ELEMENTS(times); i++)
+                if (times[i].value && times[i].value < 1000000)
+                        return err_set(err, ERR_INVALID, "%s in Healthcheck cannot be less than 1ms", times[i].name);
+        if (h->retries < 0)
+                return err_set(err, ERR_INVALID, "Retries in Healthcheck cannot be negative");
+        if (h->test && h->test[0] && !str_eq(h->test[0], "NONE") && !str_eq(h->test[0], "CMD") && !str_eq(h->test[0], "CMD-SHELL"))
+                return err_set(err, ERR_INVALID, "Unknown healthcheck type '%s' (expected 'CMD')", h->test[0]);
+        if (!str_empty(c->health_on_failure) && !strv_has((char *const *)(uintptr_t)actions, c->health_on_failure))
+                return err_set(err, ERR_INVALID, "invalid action \"%s\" of --health-on-failure: none, kill, restart or stop", c->health_on_failure);
+        if (str_eq(c->health_on_failure, "restart") && c->auto_remove)
+                return err_set(err, ERR_INVALID, "conflicting options: cannot specify both --health-on-failure=restart and --rm");
+        return 0;
+}
+
 static int check_modes(const struct container_config *c, struct err *err)
 {
         enum restart_kind kind;
@@ -188,7 +209,7 @@ static int check_modes(const struct container_config *c, struct err *err)
 int container_config_check(const struct container_config *c, struct err *err)
 {
         if (check_names(c, err) < 0 || check_memory(c, err) < 0 || check_cpu(c, err) < 0 || check_modes(c, err) < 0 ||
-            check_namespaces(c, err) < 0)
+            check_namespaces(c, err) < 0 || check_health(c, err) < 0)
                 return -1;
         for (size_t i = 0; i < c->mount_count; i++)
                 for (size_t k = 0; k < i; k++)

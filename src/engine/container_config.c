@@ -36,6 +36,7 @@ static const struct row config_rows[] = {
         ROW("Labels", ROW_MAP, labels),
         ROW("ExposedPorts", ROW_SET, exposed_ports),
         ROW_UNSET("StopTimeout", stop_timeout, -1),
+        ROW("HealthcheckOnFailureAction", ROW_STRING, health_on_failure),
 };
 
 static const struct row host_rows[] = {
@@ -293,6 +294,11 @@ static json_t *mount_to_json(const struct mount_request *m)
                 json_object_set_new(o, "Mode", json_integer(m->tmpfs_mode));
         json_set_string(o, "Options", m->options);
         return o;
+}
+
+bool container_config_restarts(const struct container_config *c)
+{
+        return (!str_empty(c->restart_policy) && !str_eq(c->restart_policy, "no")) || str_eq(c->health_on_failure, "restart");
 }
 
 int container_config_from_json(const json_t *o, struct container_config *ret, struct err *err)

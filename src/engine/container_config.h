@@ -40,6 +40,7 @@ struct container_config {
         bool entrypoint_given;         /* --entrypoint (also ""): the image's CMD is then not inherited */
         int64_t stop_timeout;          /* s, -1 */
         struct healthcheck healthcheck;
+        char *health_on_failure;       /* "none", "kill", "restart", "stop"; NULL: none */
         char *mac_address;
         /* HostConfig */
         struct mount_request *mounts;
@@ -81,6 +82,8 @@ int container_config_from_json(const json_t *o, struct container_config *ret, st
 json_t *container_config_to_json(const struct container_config *c);
 /* Fills in what the image says and the user did not (entrypoint, cmd, env, user, workdir, labels, volumes, ports, stop signal, health). */
 void container_config_merge(struct container_config *c, const struct image_exec *image);
+/* Whether its end may be followed by another start: a policy, or a check that restarts it. */
+bool container_config_restarts(const struct container_config *c);
 /* Whatever can be checked without the host: names, ranges, contradictions; docker's messages. */
 int container_config_check(const struct container_config *c, struct err *err);
 

@@ -19,6 +19,12 @@
 #include "net/network.h"
 #include "runtime/attach.h"
 
+/* By its checks (engine/probe.c); NONE: it has none, or never ran. One that has stopped is unhealthy, as docker says. */
+enum container_health { HEALTH_NONE, HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
+const char *container_health_name(enum container_health h);     /* "none", "starting", ... */
+#define CONTAINER_HEALTH_LOG 5         /* results that are kept */
+#define CONTAINER_HEALTH_OUTPUT 4096   /* bytes of each */
+
 struct container {
         char id[65];
         char *name;                    /* without '/' */
@@ -27,6 +33,7 @@ struct container {
         int64_t created;               /* ns */
         struct container_config config;
         struct container_status status;        /* now */
+        enum container_health health;          /* now */
         bool death_told;               /* the event of its end is out, as it was to be started again */
         bool stopped_by_user;          /* unless-stopped, and no restart after stop */
         struct endpoint endpoint;      /* address and ports when it has a network and runs; container[0] == 0: none */
@@ -96,6 +103,10 @@ int container_prune(struct engine *e, char *const *filters, void (*told)(void *d
  * the monitor's lock on monitor.pid, inherited and closed here; without it (-1) the container is only finished. */
 int container_exited(struct engine *e, const char *id, int lock, struct err *err);
 
+/* One check of a running container, called by its monitor: runs the test, keeps what came of it, tells a change, acts as --health-on-failure
+ * says. ERR_CONFLICT: nothing was found out (it does not run, is paused, has no check). */
+int container_probe(struct engine *e, const char *id, enum container_health *ret, struct err *err);
+
 /* The in_use hook of struct image_remove; data is the engine. */
 bool container_uses_image(void *engine, const char *image_id, char ret_container[65], bool *ret_running);
 
@@ -104,6 +115,7 @@ bool container_uses_image(void *engine, const char *image_id, char ret_container
 int container_attach(struct engine *e, const char *name, bool want_stdin, int *ret_client, struct err *err);
 struct exec_request {
         bool tty, open_stdin, detach, privileged;
+        bool quiet;                    /* a check's: no events */
         char *user, *working_dir;      /* NULL: the container's */
         char **env, **args;
         uint16_t rows, columns;

@@ -86,6 +86,25 @@ int restart_policy_parse(const char *text, enum restart_kind *ret_kind, uint32_t
 int container_config_check_host(struct container_config *c, struct err *err);
 int signal_parse(const char *text, struct err *err);   /* "KILL", "SIGKILL", "9"; -1 */
 
+/* --- health (health.c, probe.c) --- */
+/* What the definition asks for, docker's defaults filled in; false: no checks. */
+struct health_plan { int64_t interval, timeout, start_period, start_interval; uint32_t retries; };
+bool health_plan(const struct container_config *c, struct health_plan *ret);
+/* The last word on its health: HEALTH_NONE without checks. run_dir: -1 where it does not run. */
+enum container_health health_now(const struct container *c, int run_dir);
+struct health_result { int64_t start, end; int32_t exit_code; const char *output; };
+/* Takes a result in: the state after it. docker's rules. *ret_changed: it was another before. */
+int health_record(const struct container *c, int run_dir, const struct health_result *r, enum container_health *ret, bool *ret_changed,
+                  struct err *err);
+/* State.Health of docker's inspect; NULL without checks. */
+json_t *health_document(struct engine *e, const struct container *c);
+/* At a start: nothing of an earlier run is left. At the end: what was found is kept beside the log. */
+void health_forget(int run_dir);
+void health_keep(struct engine *e, const struct container *c);
+/* What --health-on-failure asks for; returns when its process has ended. */
+int container_end_unhealthy(struct engine *e, struct container *c, struct err *err);
+#define UNHEALTHY_MARK "unhealthy"     /* in the run directory: to be started again, whatever its policy */
+
 /* --- events (events/events.h); called when it is done --- */
 void container_tell_one(struct engine *e, const struct container *c, const char *action, const char *key, const char *value);
 /* "oom" where it was, and "die"; c->status is the last word. */

@@ -172,10 +172,12 @@ int container_exec(struct engine *e, const char *name, const struct exec_request
                 return err_set(err, ERR_INVALID, "No exec command specified");
         char id[65];
         random_hex(id, 64);
-        exec_tell(e, &c, "exec_create", x, id);
+        if (!x->quiet)
+                exec_tell(e, &c, "exec_create", x, id);
         if ((x->detach ? exec_detached(e, &c, x, err) : exec_here(e, &c, x, stdio, ret, err)) < 0)
                 return -1;
-        exec_tell(e, &c, "exec_start", x, id);
+        if (!x->quiet)
+                exec_tell(e, &c, "exec_start", x, id);
         if (!x->detach)
                 memcpy(ret->id, id, sizeof(id));
         return 0;

@@ -100,6 +100,7 @@ static int finish(struct engine *e, struct container *c, bool monitor_waits, str
                 return err_add(err, "container %.12s", c->id);
         if (c->status.state == STATE_EXITED && !c->death_told)
                 container_tell_died(e, c);
+        health_keep(e, c);
         if (network_end(e, c, err) < 0)
                 return err_add(err, "container %.12s", c->id);
         if (c->config.auto_remove)
@@ -155,7 +156,7 @@ static int64_t back_off(uint32_t restarts)
         return restarts > 9 ? 60000 : (int64_t)100 << restarts;
 }
 
-static bool restart_wanted(const struct container *c)
+static bool restart_wanted(const struct container *c, int run_dir)
 {
         enum restart_kind kind;
         uint32_t max = 0;
@@ -163,8 +164,8 @@ static bool restart_wanted(const struct container *c)
         if (restart_policy_parse(c->config.restart_policy, &kind, &max, &ignored) < 0 || c->stopped_by_user)
                 return false;
         if (kind == RESTART_ON_FAILURE)
-                return c->status.exit_code != 0 && (max == 0 || c->status.restarts < max);
-        return kind != RESTART_NO;
+                return (c->status.exit_code != 0 || faccessat(run_dir, UNHEALTHY_MARK, F_OK, 0) == 0) && (max == 0 || c->status.restarts < max);
+        return kind != RESTART_NO || faccessat(run_dir, UNHEALTHY_MARK, F_OK, 0) == 0;
 }
 
 /* Under the container's lock: whether it is to be started again, which it then says. Else it is finished, or
@@ -184,7 +185,7 @@ static int exited_act(struct engine *e, const char *id, int care, struct contain
         }
         if (container_state_refresh(e, c, &stale, err) < 0)
                 return -1;
-        if (c->status.state != STATE_EXITED || !restart_wanted(c)) {
+        if (c->status.state != STATE_EXITED || !restart_wanted(c, run_dir)) {
                 close(TAKE_FD(run_dir));
                 return container_finish(e, id, err);
         }

@@ -8,10 +8,14 @@ json_t *inspect_state(const struct inspection *x)
 {
         const struct container_status *s = &x->container->status;
         bool running = container_is_running(x->container);
-        return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o}", "Status", container_state_name(s->state), "Running", running,
+        json_t *o = json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o}", "Status", container_state_name(s->state), "Running", running,
                          "Paused", s->state == STATE_PAUSED, "Restarting", s->state == STATE_RESTARTING, "OOMKilled", (int)s->oom_killed, "Dead",
                          s->state == STATE_DEAD, "Pid", running ? (int)s->pid : 0, "ExitCode", (int)s->exit_code, "Error", inspect_text(s->error), "StartedAt",
                          inspect_time(s->started), "FinishedAt", inspect_time(s->finished));
+        json_t *health = health_document(x->engine, x->container);
+        if (health)
+                json_object_set_new(o, "Health", health);
+        return o;
 }
 
 static json_t *list_or_null(char *const *v) { return v ? json_from_strv(v) : json_null(); }
@@ -46,6 +50,7 @@ json_t *inspect_config(const struct inspection *x)
         json_object_set_new(o, "Cmd", list_or_null(c->cmd));
         if (c->healthcheck.test || c->healthcheck.interval || c->healthcheck.retries)
                 json_object_set_new(o, "Healthcheck", healthcheck_to_json(&c->healthcheck));
+        json_set_string(o, "HealthcheckOnFailureAction", c->health_on_failure);
         json_object_set_new(o, "Image", inspect_text(c->image));
         json_object_set_new(o, "Volumes", volumes(x));
         json_object_set_new(o, "WorkingDir", inspect_text(c->working_dir));

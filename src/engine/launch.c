@@ -30,6 +30,7 @@ struct launch {
         const struct network *network;         /* NULL: none of ours */
         const struct container_start *how;
         struct start_plan plan;
+        struct health_plan health;
         int run_dir;
         int client;                            /* the monitor's end of the first attach session, -1 */
         int *port_fds;
@@ -190,7 +191,8 @@ static void become_monitor(struct launch *l, const struct stdio *s, struct runti
                 .log_driver = l->plan.log_path ? (char *)(uintptr_t)"json-file" : (char *)(uintptr_t)"none",
                 .log_path = l->plan.log_path, .log_max_size = l->plan.log_max_size, .log_max_files = l->plan.log_max_files,
                 .restart = c->config.restart_policy, .restarts = c->status.restarts, .auto_remove = c->config.auto_remove,
-                .cleanup_program = l->cleanup, .remove_at_end = l->leavings, .cgroup_path = l->plan.spec.cgroups_path, .port_fds_first = -1,
+                .health_interval = l->health.interval, .health_start_interval = l->health.start_interval,
+                .health_start_period = l->health.start_period, .cleanup_program = l->cleanup, .remove_at_end = l->leavings, .cgroup_path = l->plan.spec.cgroups_path, .port_fds_first = -1,
         };
         const int kept[] = { o.out_fd, o.err_fd, o.in_fd, o.console_fd, o.client_fd, o.listen_fd, o.lock_fd };
         for (size_t i = 0; i < ELEMENTS(kept); i++)
@@ -306,6 +308,8 @@ int container_launch(struct engine *e, struct container *c, const struct network
             (c->config.init && engine_program("tare-init", &l.init, err) < 0) ||
             start_plan_make(e, c, run_dir, &l.plan, err) < 0)
                 return -1;
+        if (health_plan(&c->config, &l.health))
+                health_forget(run_dir);
         struct storage *st;
         if (c->config.auto_remove && how->clean_mine && engine_storage(e, &st, err) == 0)
                 l.leavings = root_discarded_path(st->snapshots, c->id);

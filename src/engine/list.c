@@ -70,7 +70,10 @@ static bool want_publish(const struct list_context *x, const struct container *c
                         return true;
         return false;
 }
-static bool want_health(const struct list_context *x, const struct container *c, const char *v) { return str_eq(v, "none"); }
+static bool want_health(const struct list_context *x, const struct container *c, const char *v) 
+{
+        return str_eq(container_health_name(c->health), v);
+}
 static bool want_before(const struct list_context *x, const struct container *c, const char *v) { return c->created < x->before; }
 static bool want_since(const struct list_context *x, const struct container *c, const char *v) { return c->created > x->since; }
 static bool want_task(const struct list_context *x, const struct container *c, const char *v) { return str_eq(v, "false"); }

@@ -49,14 +49,17 @@ static void state_of_abandoned(struct container *c, bool began, bool status)
 int container_state_refresh(struct engine *e, struct container *c, bool *ret_stale, struct err *err)
 {
         *ret_stale = false;
-        if (c->status.state != STATE_RUNNING)
+        if (c->status.state != STATE_RUNNING) {
+                c->health = health_now(c, -1);
                 return 0;
+        }
         struct err ignored = ERR_INIT;
         _cleanup_close_ int run_dir = run_dir_open(e, c->id, &ignored);
         struct container_status now = { 0 };
         bool status = run_dir >= 0 && container_status_read(run_dir, &now, &ignored) == 0;
         if (status)
                 c->status = now;
+        c->health = health_now(c, run_dir);
         if (run_dir >= 0 && monitor_alive(run_dir)) {
                 if (!status)
                         c->status.state = STATE_CREATED;

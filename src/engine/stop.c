@@ -107,6 +107,24 @@ static int init_end(struct engine *e, struct container *c, int64_t timeout, int 
         return init_wait(c, INT64_MAX, err);
 }
 
+int container_end_unhealthy(struct engine *e, struct container *c, struct err *err)
+{
+        const char *action = c->config.health_on_failure;
+        int signo = signal_parse(str_empty(c->config.stop_signal) ? "TERM" : c->config.stop_signal, err);
+        if (signo < 0)
+                return -1;
+        if (str_eq(action, "stop"))
+                return container_stop(e, c->id, CONTAINER_STOP_DEFAULT, NULL, err);
+        if (str_eq(action, "kill"))
+                return init_end(e, c, -1, SIGKILL, err);
+        if (!str_eq(action, "restart"))
+                return 0;
+        _cleanup_close_ int run_dir = run_dir_open(e, c->id, err);
+        if (run_dir < 0 || file_write_at(run_dir, UNHEALTHY_MARK, "", 0, 0600, false, err) < 0)
+                return -1;
+        return init_end(e, c, c->config.stop_timeout >= 0 ? c->config.stop_timeout : 10, signo, err);
+}
+
 /* Under the container's lock, so that it meets no start half way: one that a policy asks for either sees our word, or we see what it started. */
 static int stop_begin(struct engine *e, const char *id, struct container *c, bool *ret_running, struct err *err)
 {

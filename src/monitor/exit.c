@@ -24,7 +24,7 @@ void exit_reap(struct monitor *m)
         int status;
         pid_t pid;
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-                if (pid == m->o.pid && m->phase == RUNNING)
+                if (!health_reaped(m, pid, status) && pid == m->o.pid && m->phase == RUNNING)
                         init_exited(m, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
         if (pid < 0 && errno == ECHILD && m->phase == RUNNING)
                 init_exited(m, 255); /* not our child: nothing can be learned of it */
@@ -68,29 +68,16 @@ static void ended(struct monitor *m)
                         session_exit(m, &m->sessions[i]);
 }
 
-/* The program inherits the lock, so that nobody who looks in between finds a container that nobody cares for. It must not inherit our
- * protection from the OOM killer, as it may start the container anew. */
+/* The program inherits the lock, so that nobody who looks in between finds a container that nobody cares for. */
 static void hand_over(struct monitor *m)
 {
-        struct err ignored = ERR_INIT;
         char lock[16];
+        pid_t pid;
         m->handed_over = true;
-        if (m->oom_score_fd >= 0 && write(m->oom_score_fd, m->oom_score, strlen(m->oom_score)) < 0)
-                ignored.kind = ERR_NONE;
         snprintf(lock, sizeof(lock), "%d", m->lock_fd);
         char *argv[] = { (char *)(uintptr_t) "tare", (char *)(uintptr_t) "container", (char *)(uintptr_t) "exited",
                          (char *)(uintptr_t) "--lock", lock, m->o.id, NULL };
-        struct proc_spawn spawn = { .path = m->o.cleanup_program,
-                                    .argv = argv,
-                                    .stdin_fd = -1,
-                                    .stdout_fd = -1,
-                                    .stderr_fd = -1,
-                                    .keep_fds = &m->lock_fd,
-                                    .keep_count = 1,
-                                    .new_session = true };
-        pid_t pid;
-        if (m->o.cleanup_program && m->o.id)
-                proc_spawn(&spawn, &pid, NULL, &ignored);
+        program_start(m, argv, m->lock_fd, false, &pid);
         mem_closep(&m->lock_fd);
         m->lock_fd = -1;
 }

@@ -90,6 +90,7 @@ static int monitor_setup(struct monitor *m, struct err *err)
         sessions_init(m);
         streams_init(m);
         input_init(m);
+        health_init(m);
         if (o->client_fd >= 0)
                 session_add(m, o->client_fd, true);
         watch_init(&m->listen, o->listen_fd, WATCH_LISTEN, 0);
@@ -141,7 +142,16 @@ static int timeout_of(const struct monitor *m, int64_t now, int64_t next)
 {
         if (m->busy && now + REST < next)
                 next = now + REST;
-        return next == INT64_MAX ? -1 : next <= now ? 0 : (int)((next - now + 999999) / 1000000);
+        if (next == INT64_MAX)
+                return -1;
+        int64_t ms = (next - now + 999999) / 1000000;
+        return ms <= 0 ? 0 : ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+
+static int64_t earliest(int64_t a, int64_t b, int64_t c)
+{
+        int64_t first = a < b ? a : b;
+        return first < c ? first : c;
 }
 
 /* It has been quiet for a while: memory that only throughput needs goes back. */
@@ -159,10 +169,10 @@ static void monitor_run(struct monitor *m)
         struct epoll_event events[EVENTS];
         exit_reap(m); /* it may have ended before we were its keeper */
         while (!exit_step(m)) {
-                int64_t now = time_monotonic(), next = sessions_patience(m, now), retry = streams_retry(m, now);
+                int64_t now = time_monotonic(), next = sessions_patience(m, now), retry = streams_retry(m, now), check = health_step(m, now);
                 if (m->phase == RUNNING)
                         streams_watch(m, sessions_have_room(m));
-                int n = epoll_wait(m->epoll_fd, events, EVENTS, timeout_of(m, now, retry < next ? retry : next));
+                int n = epoll_wait(m->epoll_fd, events, EVENTS, timeout_of(m, now, earliest(next, retry, check)));
                 for (int i = 0; i < n; i++)
                         dispatch(m, &events[i]);
                 accept_if_ready(m);

@@ -58,6 +58,14 @@ struct session {
         int64_t full_since; /* 0: there is room */
 };
 
+/* When the next check is due; see health.c. */
+struct health {
+        int64_t next; /* monotonic; 0: none is due, or one runs */
+        int64_t period_end; /* of the start period */
+        pid_t probe; /* 0: none */
+        bool settled; /* a check has said healthy or unhealthy: the start period is over */
+};
+
 struct monitor {
         struct monitor_options o;
         int epoll_fd, run_dir, terminal_fd,
@@ -68,6 +76,7 @@ struct monitor {
         struct input input;
         struct session sessions[SESSIONS_MAX];
         struct logfile log;
+        struct health health;
         int64_t finished; /* when init ended */
         int32_t exit_code;
         bool accept_ready, busy; /* busy: buffers hold pages to give back */
@@ -121,6 +130,17 @@ bool sessions_pending(const struct monitor *m);
 
 /* ---- frames.c ---- */
 void session_read(struct monitor *m, struct session *s);
+
+/* ---- health.c ---- */
+void health_init(struct monitor *m);
+/* Starts a check that is due; returns when to look again, INT64_MAX: no need. */
+int64_t health_step(struct monitor *m, int64_t now);
+/* False: that child was no check. */
+bool health_reaped(struct monitor *m, pid_t pid, int wait_status);
+
+/* ---- program.c ---- */
+/* Starts `tare` (the cleanup program) with these words, and with the OOM score that is not ours; keep_fd -1: none. 0, or -1. */
+int program_start(struct monitor *m, char *const *argv, int keep_fd, bool dies_with_us, pid_t *ret_pid);
 
 /* ---- exit.c ---- */
 void exit_reap(struct monitor *m);

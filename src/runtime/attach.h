@@ -7,6 +7,7 @@
  * Run directory of a container: /run/tare/containers/<id>/ (0700)
  *     status.json    written by the monitor by rename at every change; see struct container_status
  *     attach.sock    SOCK_STREAM: a connection is one attach session
+ *     health.json    what the checks found, by rename (engine/health.h); probe: "<pid> <start ticks>\n" of one that runs
  *     monitor.pid    "<pid> <start ticks>\n", locked (flock) by the monitor for its life: a lock that can be had
  * means it died
  *
@@ -72,6 +73,9 @@ struct container_status {
 int container_status_read(int run_dir_fd, struct container_status *ret, struct err *err);
 int container_status_write(int run_dir_fd, const struct container_status *status, struct err *err);
 
+/* What `tare container probe ID` exits with: how healthy the container is after the check. Anything else: nothing was found out. */
+enum probe_exit { PROBE_HEALTHY = 0, PROBE_UNHEALTHY = 1, PROBE_STARTING = 2 };
+
 /* Command line of tare-monitor; the engine formats it, the monitor parses it (one table serves both). */
 struct monitor_options {
         char *id;
@@ -97,6 +101,7 @@ struct monitor_options {
         char *remove_at_end;           /* a tree that the client may leave to be removed; it need not be there */
         char *cgroup_path;             /* to tell an OOM kill from another SIGKILL */
         int port_fds_first, port_fds_count;   /* sockets that reserve published host ports, held until exit */
+        int64_t health_interval, health_start_interval, health_start_period;  /* of the checks, ns; interval 0: there are none */
 };
 void monitor_options_init(struct monitor_options *o);
 char **monitor_options_to_argv(const struct monitor_options *o, const char *program);     /* strv */
