@@ -192,7 +192,8 @@ static void become_monitor(struct launch *l, const struct stdio *s, struct runti
                 .log_path = l->plan.log_path, .log_max_size = l->plan.log_max_size, .log_max_files = l->plan.log_max_files,
                 .restart = c->config.restart_policy, .restarts = c->status.restarts, .auto_remove = c->config.auto_remove,
                 .health_interval = l->health.interval, .health_start_interval = l->health.start_interval,
-                .health_start_period = l->health.start_period, .cleanup_program = l->cleanup, .remove_at_end = l->leavings, .cgroup_path = l->plan.spec.cgroups_path, .port_fds_first = -1,
+                .health_start_period = l->health.start_period,
+                .cleanup_program = l->cleanup, .remove_at_end = l->leavings, .cgroup_path = l->plan.spec.cgroups_path, .port_fds_first = -1,
         };
         const int kept[] = { o.out_fd, o.err_fd, o.in_fd, o.console_fd, o.client_fd, o.listen_fd, o.lock_fd };
         for (size_t i = 0; i < ELEMENTS(kept); i++)

@@ -38,9 +38,31 @@ static void test_status(void **state)
                 { STATE_DEAD, 2, 0, "Dead" },
         };
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
-                struct container_status s = { .state = cases[i].state, .exit_code = cases[i].code };
-                s.started = s.finished = NOW - cases[i].since * SECOND;
-                _cleanup_free_ char *text = container_status_text(&s, NOW);
+                struct container c = { .status = { .state = cases[i].state, .exit_code = cases[i].code } };
+                c.status.started = c.status.finished = NOW - cases[i].since * SECOND;
+                _cleanup_free_ char *text = container_status_text(&c, NOW);
+                assert_string_equal(text, cases[i].expected);
+        }
+}
+
+static void test_health(void **state)
+{
+        static const struct {
+                enum container_state state;
+                enum container_health health;
+                const char *expected;
+        } cases[] = {
+                { STATE_RUNNING, HEALTH_NONE, "Up 3 minutes" },
+                { STATE_RUNNING, HEALTH_STARTING, "Up 3 minutes (health: starting)" },
+                { STATE_RUNNING, HEALTH_HEALTHY, "Up 3 minutes (healthy)" },
+                { STATE_RUNNING, HEALTH_UNHEALTHY, "Up 3 minutes (unhealthy)" },
+                { STATE_PAUSED, HEALTH_HEALTHY, "Up 3 minutes (Paused)" },
+                { STATE_EXITED, HEALTH_UNHEALTHY, "Exited (0) 3 minutes ago" },
+        };
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct container c = { .status = { .state = cases[i].state }, .health = cases[i].health };
+                c.status.started = c.status.finished = NOW - 180 * SECOND;
+                _cleanup_free_ char *text = container_status_text(&c, NOW);
                 assert_string_equal(text, cases[i].expected);
         }
 }
@@ -98,7 +120,7 @@ static void test_ellipsis(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_status), cmocka_unit_test(test_ports),
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_health), cmocka_unit_test(test_status), cmocka_unit_test(test_ports),
                                             cmocka_unit_test(test_ellipsis) };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
