@@ -1,4 +1,4 @@
-# A short front for Meson: make, make test, make check, make bench, make install.
+# A short front for Meson: make, make test, make check, make torture, make bench, make install.
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -17,6 +17,11 @@ test:
 check: all
 	@tests/checks/run && meson test -C $(BUILD) --print-errorlogs
 
+# Random verbs and random kills, 1,000 rounds of a seed that it prints: make torture TORTURE="--seed 7 --rounds 5000"
+TORTURE ?=
+torture: all
+	@BUILD=$(BUILD) tests/torture/run $(TORTURE)
+
 bench: all
 	@bench/run
 
@@ -26,4 +31,4 @@ install: all
 clean:
 	@rm -rf $(BUILD) build-asan
 
-.PHONY: all test check bench install clean
+.PHONY: all test check torture bench install clean
