@@ -2,12 +2,13 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
+UNITDIR ?=
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
 
 $(BUILD)/build.ninja:
-	@meson setup $(BUILD) --prefix=$(PREFIX) --libexecdir=libexec >/dev/null
+	@meson setup $(BUILD) --prefix=$(PREFIX) --libexecdir=libexec -Dunitdir=$(UNITDIR) >/dev/null
 
 # Installs what the tests need, then runs every test: style, units (plain and sanitized), end to end.
 test:

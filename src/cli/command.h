@@ -90,5 +90,8 @@ int cli_each(struct cli *cli, char **args, int (*fn)(struct engine *e, const cha
 /* The same in one process an argument, many at once, for what mostly waits. What fn prints (64 kB at most) comes in the order of the arguments. */
 int cli_each_at_once(struct cli *cli, char **args, int (*fn)(struct engine *e, const char *arg, void *data, struct err *err), void *data,
                      struct err *err);
+/* The same, not more than so many at a time. */
+int cli_each_few(struct cli *cli, unsigned few, char **args, int (*fn)(struct engine *e, const char *arg, void *data, struct err *err), void *data,
+                 struct err *err);
 
 #endif

@@ -13,7 +13,7 @@
 #include "cli/command-internal.h"
 #include "cli/output.h"
 
-#define AT_ONCE 64
+#define AT_ONCE 64              /* unless the caller says otherwise */
 #define OUTPUT_MAX 65536       /* a pipe holds it, so that nobody waits for us to read */
 
 typedef int (*each_fn)(struct engine *e, const char *arg, void *data, struct err *err);
@@ -129,7 +129,7 @@ static void crowd_reap(struct crowd *c, struct err *err)
         crowd_print(c, err);
 }
 
-int cli_each_at_once(struct cli *cli, char **args, each_fn fn, void *data, struct err *err)
+int cli_each_few(struct cli *cli, unsigned few, char **args, each_fn fn, void *data, struct err *err)
 {
         size_t count = strv_len(args);
         /* A handle on the database does not survive a fork: where there is one already, nothing is forked. */
@@ -140,7 +140,7 @@ int cli_each_at_once(struct cli *cli, char **args, each_fn fn, void *data, struc
                 c.tasks[i].output = -1;
         fflush(NULL);
         for (size_t i = 0; i < count && c.code >= 0; i++) {
-                if (c.running == AT_ONCE)
+                if (c.running == few)
                         crowd_reap(&c, err);
                 if (c.code < 0 || task_begin(&c.tasks[i], cli, args[i], fn, data, err) < 0)
                         c.code = -1;
@@ -150,4 +150,9 @@ int cli_each_at_once(struct cli *cli, char **args, each_fn fn, void *data, struc
         while (c.running > 0)
                 crowd_reap(&c, err);
         return c.code;
+}
+
+int cli_each_at_once(struct cli *cli, char **args, each_fn fn, void *data, struct err *err)
+{
+        return cli_each_few(cli, AT_ONCE, args, fn, data, err);
 }

@@ -52,7 +52,7 @@ static int exec_run(struct cli *cli, void *options, char **args, struct err *err
                 return 0;
         _cleanup_close_ int pidfd = s.pidfd, console = s.console_fd;
         int status = exec_session(x, &s, err);
-        container_exec_ended(e, args[0], &s, status);
+        container_exec_ended(e, args[0], s.id, status);
         return status;
 }
 

@@ -1,7 +1,6 @@
-/* Sessions with a running container's monitor; waiting is a session without streams. */
+/* Sessions with a running container's monitor. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -11,7 +10,7 @@
 #include "base/str.h"
 #include "engine/engine-internal.h"
 
-static int session_open(struct engine *e, const char *id, bool want_stdin, bool output, struct err *err)
+int session_open(struct engine *e, const char *id, bool want_stdin, bool output, struct err *err)
 {
         struct sockaddr_un address;
         _cleanup_close_ int run_dir = run_dir_open(e, id, err);
@@ -81,59 +80,4 @@ int session_exit_read(int fd, int32_t *ret_status, struct err *err)
                 }
         }
         return 0;
-}
-
-/* Until nobody cares for the container any more: its cleanup is done or owed; or until it is to be started again. */
-static void wait_cleaned(struct engine *e, const char *id)
-{
-        struct err ignored = ERR_INIT;
-        for (unsigned tries = 0; tries < 2000; tries++) {
-                _cleanup_close_ int run_dir = run_dir_open(e, id, &ignored);
-                struct container_status now = { .state = STATE_EXITED };
-                if (run_dir < 0 || !monitor_alive(run_dir) ||
-                    (container_status_read(run_dir, &now, &ignored) == 0 && now.state != STATE_EXITED))
-                        return;
-                poll(NULL, 0, 5);
-        }
-}
-
-static int wait_removed(struct engine *e, const char *id, struct err *err)
-{
-        for (;;) {
-                char found[65];
-                struct err missing = ERR_INIT;
-                if (container_resolve(e, id, found, &missing) < 0)
-                        return missing.kind == ERR_NOT_FOUND ? 0 : err_set(err, missing.kind, "%s", missing.msg);
-                poll(NULL, 0, 20);
-        }
-}
-
-int container_wait(struct engine *e, const char *name, const char *condition, int32_t *ret_status, struct err *err)
-{
-        char id[65];
-        bool next = str_eq(condition, "next-exit"), removed = str_eq(condition, "removed");
-        if (!str_empty(condition) && !next && !removed && !str_eq(condition, "not-running"))
-                return err_set(err, ERR_INVALID, "invalid condition: \"%s\"", condition);
-        if (container_resolve(e, name, id, err) < 0)
-                return -1;
-        for (;;) {
-                struct err ignored = ERR_INIT;
-                int32_t status = 0;
-                int seen = 0;
-                _cleanup_close_ int fd = session_open(e, id, false, false, &ignored);
-                if (fd >= 0 && (seen = session_exit_read(fd, &status, err)) < 0)
-                        return -1;
-                _cleanup_container_ struct container c = { 0 };
-                container_config_init(&c.config);
-                if (!seen && container_load(e, id, &c, err) < 0)
-                        return -1;
-                if (seen || (!container_is_running(&c) && !next)) {
-                        *ret_status = seen ? status : c.status.exit_code;
-                        if (removed)
-                                return wait_removed(e, id, err);
-                        wait_cleaned(e, id);
-                        return 0;
-                }
-                poll(NULL, 0, 20);
-        }
 }

@@ -87,6 +87,8 @@ int container_finish_session(struct engine *e, const char *id, struct err *err);
  * cleaned up. */
 #define CONTAINER_STOP_DEFAULT (-2)
 int container_stop(struct engine *e, const char *name, int64_t timeout, const char *signal, struct err *err);
+/* The same with the machine's end in mind: it is not remembered as the user's wish, so that system_boot_plan() names it again. */
+int container_shut_down(struct engine *e, const char *name, struct err *err);
 int container_kill(struct engine *e, const char *name, const char *signal, struct err *err);
 int container_restart(struct engine *e, const char *name, int64_t timeout, struct err *err);
 struct container_remove { bool force, volumes; };
@@ -94,7 +96,8 @@ struct container_remove { bool force, volumes; };
 int container_remove(struct engine *e, const char *name, const struct container_remove *how, struct err *err);
 int container_rename(struct engine *e, const char *name, const char *new_name, struct err *err);
 int container_pause(struct engine *e, const char *name, bool pause, struct err *err);
-/* condition: "not-running" (default), "next-exit", "removed". */
+/* condition: "not-running" (default; "exited", "stopped"), "next-exit", "removed", which give the exit code; "created", "running", "paused",
+ * "healthy", "unhealthy", which give -1, and are an error once the container has exited. */
 int container_wait(struct engine *e, const char *name, const char *condition, int32_t *ret_status, struct err *err);
 /* Stopped containers removed; docker's filters "label=", "until=". told gets each id. */
 int container_prune(struct engine *e, char *const *filters, void (*told)(void *data, const char *id), void *data, uint64_t *ret_bytes,
@@ -125,8 +128,8 @@ void exec_request_done(struct exec_request *x);
 /* Foreground: the process is our child with the given stdio (tty: *ret_console is the master). detach: held by a monitor. */
 struct exec_session { pid_t pid; int pidfd; int console_fd; char id[65]; };
 int container_exec(struct engine *e, const char *name, const struct exec_request *x, const int stdio[3], struct exec_session *ret, struct err *err);
-/* The foreground's last word: its caller has waited for it. */
-void container_exec_ended(struct engine *e, const char *name, const struct exec_session *s, int32_t status);
+/* Its last word, from who has waited for it: the caller, or the process that holds a detached one. */
+void container_exec_ended(struct engine *e, const char *name, const char *exec_id, int32_t status);
 
 /* --- looking --- */
 /* docker inspect's document of a container. */

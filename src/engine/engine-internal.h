@@ -31,6 +31,12 @@ int run_dir_remove(struct engine *e, const char *id, struct err *err);
 char *run_dir_path(const struct engine *e, const char *id);
 /* ROOT/containers/<id>: logs and what outlives a reboot. Heap path. */
 char *container_dir_path(const struct engine *e, const char *id);
+/* The marker of a stop that is under way: no restart after it, and the end of a back-off. */
+bool stop_is_marked(int run_dir_fd);
+/* An inotify descriptor that becomes readable when something in or about the run directory changes, whether it is there or not; -1. Made before
+ * what is waited for is looked at. run_dir_wait() waits at most that long, and takes what has come. */
+int run_dir_watch(struct engine *e, const char *id);
+void run_dir_wait(int watch, int timeout_ms);
 /* monitor.pid is locked for as long as somebody cares for the container: its monitor, or who will start it again. */
 bool monitor_alive(int run_dir_fd);
 int monitor_lock(int run_dir_fd, struct err *err);
@@ -61,6 +67,7 @@ int container_destroy(struct engine *e, struct container *c, bool volumes, struc
 int container_start_again(struct engine *e, const char *id, int *care, struct err *err);
 /* For who is about to end a container: a session that promises its monitor to finish it (ATTACH_CLEAN_MINE), or -1. Then, after its end:
  * the exit was seen (1), the monitor went away (0); and the word that it is done. */
+int session_open(struct engine *e, const char *id, bool want_stdin, bool output, struct err *err);
 int session_promise(struct engine *e, const char *id);
 int session_exit_read(int fd, int32_t *ret_status, struct err *err);
 void session_cleaned(int fd);
@@ -85,6 +92,11 @@ int restart_policy_parse(const char *text, enum restart_kind *ret_kind, uint32_t
 /* What only this host can tell (config_host.c); what its kernel does not know is dropped with a warning. */
 int container_config_check_host(struct container_config *c, struct err *err);
 int signal_parse(const char *text, struct err *err);   /* "KILL", "SIGKILL", "9"; -1 */
+
+/* --- exec (exec.c, exec_detached.c) --- */
+/* The process becomes our child. */
+int exec_here(struct engine *e, struct container *c, const struct exec_request *x, const int stdio[3], struct exec_session *ret, struct err *err);
+int exec_detached(struct engine *e, struct container *c, const struct exec_request *x, const char *id, struct err *err);
 
 /* --- health (health.c, probe.c) --- */
 /* What the definition asks for, docker's defaults filled in; false: no checks. */

@@ -95,8 +95,7 @@ static int cannot_run(struct err *err)
         return -1;
 }
 
-static int exec_here(struct engine *e, struct container *c, const struct exec_request *x, const int stdio[3], struct exec_session *ret,
-                     struct err *err)
+int exec_here(struct engine *e, struct container *c, const struct exec_request *x, const int stdio[3], struct exec_session *ret, struct err *err)
 {
         _cleanup_oci_spec_ struct oci_spec spec;
         oci_spec_init(&spec);
@@ -115,39 +114,6 @@ static int exec_here(struct engine *e, struct container *c, const struct exec_re
                 return cannot_run(err);
         *ret = (struct exec_session){ .pid = result.pid, .pidfd = result.pidfd, .console_fd = result.console_fd };
         return 0;
-}
-
-/* The process of a detached exec is left to the nearest subreaper; our child ends as soon as it runs. */
-static int exec_detached(struct engine *e, struct container *c, const struct exec_request *x, struct err *err)
-{
-        static const int nothing[3] = { -1, -1, -1 };
-        int result[2];
-        struct err told = ERR_INIT;
-        if (pipe2(result, O_CLOEXEC) < 0)
-                return err_sys(err, "pipe");
-        _cleanup_close_ int ours = result[0];
-        _cleanup_close_ int theirs = result[1];
-        pid_t child = fork();
-        if (child < 0)
-                return err_sys(err, "fork");
-        if (child == 0) {
-                struct exec_session s;
-                db_forget(engine_db(e));
-                setsid();
-                if (exec_here(e, c, x, nothing, &s, &told) == 0)
-                        err_clear(&told);
-                fd_write_full(theirs, &told, sizeof(told));
-                _exit(0);
-        }
-        close(TAKE_FD(theirs));
-        ssize_t n = fd_read_full(ours, &told, sizeof(told));
-        waitpid(child, NULL, 0);
-        if (n != (ssize_t)sizeof(told))
-                return err_set(err, ERR_SYSTEM, "the process that starts the command was killed");
-        if (told.kind == ERR_NONE)
-                return 0;
-        *err = told;
-        return -1;
 }
 
 /* Docker's action has the command in it. */
@@ -174,7 +140,7 @@ int container_exec(struct engine *e, const char *name, const struct exec_request
         random_hex(id, 64);
         if (!x->quiet)
                 exec_tell(e, &c, "exec_create", x, id);
-        if ((x->detach ? exec_detached(e, &c, x, err) : exec_here(e, &c, x, stdio, ret, err)) < 0)
+        if ((x->detach ? exec_detached(e, &c, x, id, err) : exec_here(e, &c, x, stdio, ret, err)) < 0)
                 return -1;
         if (!x->quiet)
                 exec_tell(e, &c, "exec_start", x, id);
@@ -183,13 +149,13 @@ int container_exec(struct engine *e, const char *name, const struct exec_request
         return 0;
 }
 
-void container_exec_ended(struct engine *e, const char *name, const struct exec_session *s, int32_t status)
+void container_exec_ended(struct engine *e, const char *name, const char *exec_id, int32_t status)
 {
         struct err gone = ERR_INIT;
         _cleanup_container_ struct container c = { 0 };
         container_config_init(&c.config);
         if (container_load(e, name, &c, &gone) < 0)
                 return;
-        _cleanup_free_ char *id = xasprintf("execID=%s", s->id), *code = xasprintf("exitCode=%d", status);
+        _cleanup_free_ char *id = xasprintf("execID=%s", exec_id), *code = xasprintf("exitCode=%d", status);
         container_tell(e, &c, "exec_die", (char *[]){ id, code, NULL });
 }

@@ -150,10 +150,20 @@ int container_finish_session(struct engine *e, const char *id, struct err *err)
         return finish_unlocked(e, id, true, err);
 }
 
-/* Milliseconds before the n-th restart: 100 ms doubled each time, at most a minute, as docker does. */
-static int64_t back_off(uint32_t restarts)
+/* Milliseconds before the next restart: 100 ms, doubled each time, at most a minute, and 100 again once it ran for ten seconds, as docker does.
+ * The last one is in the run directory, which an ordinary stop and start make anew. */
+static int64_t back_off(const struct container *c, int run_dir)
 {
-        return restarts > 9 ? 60000 : (int64_t)100 << restarts;
+        _cleanup_free_ char *line = NULL;
+        struct err none = ERR_INIT;
+        int64_t last = 0, next;
+        char text[24];
+        if (c->status.finished - c->status.started < 10000000000 && file_line_at(run_dir, "backoff", &line, &none) == 0)
+                (void)parse_i64(line, &last, &none);
+        next = last <= 0 ? 100 : last >= 30000 ? 60000 : last * 2;
+        int length = snprintf(text, sizeof(text), "%lld\n", (long long)next);
+        file_write_at(run_dir, "backoff", text, (size_t)length, 0600, false, &none);
+        return next;
 }
 
 static bool restart_wanted(const struct container *c, int run_dir)
@@ -161,7 +171,7 @@ static bool restart_wanted(const struct container *c, int run_dir)
         enum restart_kind kind;
         uint32_t max = 0;
         struct err ignored = ERR_INIT;
-        if (restart_policy_parse(c->config.restart_policy, &kind, &max, &ignored) < 0 || c->stopped_by_user)
+        if (restart_policy_parse(c->config.restart_policy, &kind, &max, &ignored) < 0 || c->stopped_by_user || stop_is_marked(run_dir))
                 return false;
         if (kind == RESTART_ON_FAILURE)
                 return (c->status.exit_code != 0 || faccessat(run_dir, UNHEALTHY_MARK, F_OK, 0) == 0) && (max == 0 || c->status.restarts < max);
@@ -197,16 +207,17 @@ static int exited_act(struct engine *e, const char *id, int care, struct contain
         return container_status_write(run_dir, &status, err);
 }
 
+/* Until the time has come, or the container was stopped. */
 static void restart_wait(struct engine *e, const struct container *c)
 {
         struct err ignored = ERR_INIT;
         _cleanup_close_ int run_dir = run_dir_open(e, c->id, &ignored);
-        int64_t ran = c->status.finished - c->status.started;
-        for (int64_t left = back_off(ran > 10000000000 ? 0 : c->status.restarts); left > 0; left -= 50) {
-                usleep(left > 50 ? 50000 : (useconds_t)left * 1000);
-                if (run_dir < 0 || faccessat(run_dir, "stop", F_OK, 0) == 0)
-                        return;
-        }
+        _cleanup_close_ int watch = run_dir_watch(e, c->id);
+        if (run_dir < 0)
+                return;
+        int64_t now = time_monotonic(), end = now + back_off(c, run_dir) * 1000000;
+        for (; now < end && !stop_is_marked(run_dir); now = time_monotonic())
+                run_dir_wait(watch, (int)((end - now + 999999) / 1000000));
 }
 
 int container_exited(struct engine *e, const char *id, int lock, struct err *err)

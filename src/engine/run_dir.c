@@ -1,7 +1,9 @@
 /* Folders of one container: RUN/containers/<id> while it runs, ROOT/containers/<id> for what outlives a reboot. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,6 +65,26 @@ int run_dir_remove(struct engine *e, const char *id, struct err *err)
 {
         _cleanup_free_ char *path = run_dir_path(e, id);
         return tree_remove_at(AT_FDCWD, path, err);
+}
+
+bool stop_is_marked(int run_dir_fd) { return faccessat(run_dir_fd, "stop", F_OK, 0) == 0; }
+
+int run_dir_watch(struct engine *e, const char *id)
+{
+        _cleanup_free_ char *path = run_dir_path(e, id), *parent = xasprintf("%s/containers", engine_run(e));
+        _cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (fd < 0 || inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR | IN_DONT_FOLLOW) >= 0)
+                return TAKE_FD(fd);
+        return inotify_add_watch(fd, parent, IN_CREATE | IN_ONLYDIR | IN_DONT_FOLLOW) >= 0 ? TAKE_FD(fd) : -1;
+}
+
+void run_dir_wait(int watch, int timeout_ms)
+{
+        char changes[4096];
+        struct pollfd p = { .fd = watch, .events = POLLIN };
+        poll(&p, 1, timeout_ms);
+        while (watch >= 0 && read(watch, changes, sizeof(changes)) > 0)
+                ;
 }
 
 bool monitor_alive(int run_dir_fd)

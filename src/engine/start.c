@@ -155,7 +155,7 @@ int container_start_again(struct engine *e, const char *id, int *care, struct er
         }
         if (container_load_locked(e, id, &c, err) < 0)
                 return -1;
-        if (c.stopped_by_user)
+        if (c.stopped_by_user || stop_is_marked(run_dir))
                 return run_dir_remove(e, id, err);
         uint32_t restarts = c.status.restarts + 1;
         if (start_row(e, &c, &network, err) < 0)

@@ -126,7 +126,7 @@ int container_end_unhealthy(struct engine *e, struct container *c, struct err *e
 }
 
 /* Under the container's lock, so that it meets no start half way: one that a policy asks for either sees our word, or we see what it started. */
-static int stop_begin(struct engine *e, const char *id, struct container *c, bool *ret_running, struct err *err)
+static int stop_begin(struct engine *e, const char *id, bool by_user, struct container *c, bool *ret_running, struct err *err)
 {
         struct err gone = ERR_INIT;
         *ret_running = false;
@@ -137,7 +137,7 @@ static int stop_begin(struct engine *e, const char *id, struct container *c, boo
                 return err_set(err, gone.kind, "%s", gone.msg);
         if (gone.kind == ERR_NOT_FOUND || !container_is_running(c))
                 return run_dir_remove(e, id, err);
-        if (container_row_set_stopped(e, id, true, err) < 0)
+        if (by_user && container_row_set_stopped(e, id, true, err) < 0)
                 return -1;
         stop_mark(e, id);
         *ret_running = true;
@@ -160,14 +160,14 @@ static int stop_finish(struct engine *e, const struct container *c, int session,
         return container_finish(e, c->id, err);
 }
 
-int container_stop(struct engine *e, const char *name, int64_t timeout, const char *signal, struct err *err)
+static int stop(struct engine *e, const char *name, bool by_user, int64_t timeout, const char *signal, struct err *err)
 {
         char id[65];
         bool running;
         _cleanup_container_ struct container c = { 0 };
         container_config_init(&c.config);
         int signo = str_empty(signal) ? 0 : signal_parse(signal, err);
-        if (signo < 0 || container_resolve(e, name, id, err) < 0 || stop_begin(e, id, &c, &running, err) < 0)
+        if (signo < 0 || container_resolve(e, name, id, err) < 0 || stop_begin(e, id, by_user, &c, &running, err) < 0)
                 return -1;
         if (!running)
                 return 0;
@@ -182,6 +182,16 @@ int container_stop(struct engine *e, const char *name, int64_t timeout, const ch
                 return -1;
         container_tell(e, &c, "stop", NULL);
         return 0;
+}
+
+int container_stop(struct engine *e, const char *name, int64_t timeout, const char *signal, struct err *err)
+{
+        return stop(e, name, true, timeout, signal, err);
+}
+
+int container_shut_down(struct engine *e, const char *name, struct err *err)
+{
+        return stop(e, name, false, CONTAINER_STOP_DEFAULT, NULL, err);
 }
 
 int container_restart(struct engine *e, const char *name, int64_t timeout, struct err *err)

@@ -188,6 +188,10 @@ int main(int argc, char **argv)
         if (monitor_options_from_argv(argc, argv, &m->o, &err) < 0)
                 return 2;
         process_setup();
+        if (m->o.exec_id) {
+                hold(m);
+                return 0;
+        }
         if (monitor_setup(m, &err) < 0) {
                 if (m->o.pid > 1)
                         kill(m->o.pid, SIGKILL); /* a container that nobody keeps must not run */

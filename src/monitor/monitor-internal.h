@@ -142,6 +142,10 @@ bool health_reaped(struct monitor *m, pid_t pid, int wait_status);
 /* Starts `tare` (the cleanup program) with these words, and with the OOM score that is not ours; keep_fd -1: none. 0, or -1. */
 int program_start(struct monitor *m, char *const *argv, int keep_fd, bool dies_with_us, pid_t *ret_pid);
 
+/* ---- hold.c ---- */
+/* The other life of this program: see monitor_options.exec_id. Returns when all is done. */
+void hold(struct monitor *m);
+
 /* ---- exit.c ---- */
 void exit_reap(struct monitor *m);
 /* Moves on through the phases; true when the process may end. */
