@@ -8,17 +8,19 @@
 
 struct logs_options { bool follow, timestamps, details; char *since, *until, *tail; };
 
-static int logs_line(void *data, bool is_stderr, int64_t time, const char *bytes, size_t len, struct err *err)
+static int logs_line(void *data, const struct log_line *line, struct err *err)
 {
         const struct logs_options *o = data;
-        FILE *out = is_stderr ? stderr : stdout;
+        FILE *out = line->is_stderr ? stderr : stdout;
         char text[TIME_TEXT_SIZE];
         /* who follows sees each line at once; else only the order between the two streams must hold, and a write a line would cost most of the time */
-        if (is_stderr && fflush(stdout) != 0)
+        if (line->is_stderr && fflush(stdout) != 0)
                 return err_set(err, ERR_SYSTEM, "cannot write the log to the output");
         if (o->timestamps)
-                fprintf(out, "%s ", time_format(time, text));
-        if (fwrite(bytes, 1, len, out) != len || (o->follow && fflush(out) != 0))
+                fprintf(out, "%s ", time_format(line->time, text));
+        if (line->details)
+                fputs(line->details, out);
+        if (fwrite(line->bytes, 1, line->len, out) != line->len || (o->follow && fflush(out) != 0))
                 return err_set(err, ERR_SYSTEM, "cannot write the log to the output");
         return 0;
 }

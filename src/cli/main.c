@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/command-internal.h"
+#include "cli/output.h"
+#include "engine/engine.h"
 
 const struct option_row global_rows[] = {
         { 0, "config", OPT_STRING, offsetof(struct global_options, config), "directory",
@@ -52,10 +54,21 @@ void cli_print_error(const struct err *err)
         fprintf(stderr, "tare: %s\n", err->msg);
 }
 
+static int template_lend(const char *text, const json_t *value, char **ret, struct err *err)
+{
+        _cleanup_(template_freep) struct template *t = NULL;
+        _cleanup_buf_ struct buf out = BUF_INIT(65536);
+        if (template_parse(text, &t, err) < 0 || template_execute(t, value, &out, err) < 0)
+                return -1;
+        *ret = buf_take(&out);
+        return 0;
+}
+
 int cli_engine(struct cli *cli, struct engine **ret, struct err *err)
 {
         if (!cli->engine && engine_open(&cli->engine_options, &cli->engine, err) < 0)
                 return -1;
+        engine_lend_template(cli->engine, template_lend);
         *ret = cli->engine;
         return 0;
 }

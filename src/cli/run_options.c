@@ -214,8 +214,8 @@ static int security_parse(void *options, const char *text, struct err *err)
         { 0, "ipc", OPT_STRING, C(ipc_mode), "string", "IPC mode to use" }, \
         { 'l', "label", OPT_PARSE, 0, "list", "Set meta data on a container", label_parse }, \
         { 0, "label-file", OPT_PARSE, 0, "list", "Read in a line delimited file of labels", label_file_parse }, \
-        { 0, "log-driver", OPT_STRING, C(log_driver), "string", "Logging driver for the container (json-file|none)" }, \
-        { 0, "log-opt", OPT_STRV, C(log_opts), "list", "Log driver options (max-size, max-file)" }, \
+        { 0, "log-driver", OPT_STRING, C(log_driver), "string", "Logging driver for the container (journald|json-file|k8s-file|local|none|syslog)" }, \
+        { 0, "log-opt", OPT_STRV, C(log_opts), "list", "Log driver options" }, \
         { 'm', "memory", OPT_SIZE, C(memory), "bytes", "Memory limit" }, \
         { 0, "memory-reservation", OPT_SIZE, C(memory_reservation), "bytes", "Memory soft limit" }, \
         { 0, "memory-swap", OPT_SIZE, C(memory_swap), "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap" }, \

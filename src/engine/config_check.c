@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/containers.h"
 #include "engine/engine-internal.h"
+#include "engine/log-internal.h"
 
 int signal_parse(const char *text, struct err *err)
 {
@@ -194,11 +195,8 @@ static int check_modes(const struct container_config *c, struct err *err)
                 return -1;
         if (kind != RESTART_NO && c->auto_remove)
                 return err_set(err, ERR_INVALID, "conflicting options: cannot specify both --restart and --rm");
-        if (!str_empty(c->log_driver) && !str_eq(c->log_driver, "json-file") && !str_eq(c->log_driver, "none"))
-                return err_set(err, ERR_INVALID, "logger: no log driver named '%s' is registered (json-file, none)", c->log_driver);
-        STRV_FOREACH (option, c->log_opts)
-                if (!str_starts(*option, "max-size=") && !str_starts(*option, "max-file="))
-                        return err_set(err, ERR_INVALID, "unknown log opt '%.*s' for json-file log driver", (int)strcspn(*option, "="), *option);
+        if (log_config_check(c, err) < 0)
+                return -1;
         if (check_network_mode(c, err) < 0)
                 return -1;
         if (str_eq(c->uts_mode, "host") && !str_empty(c->hostname))

@@ -140,9 +140,19 @@ void top_result_done(struct top_result *t);
 int container_top(struct engine *e, const char *name, char *const *ps_args, struct top_result *ret, struct err *err);
 
 struct log_options { bool follow, timestamps, details, out, err_; int64_t since, until; /* ns, 0: none */ int64_t tail; /* -1: all */ };
-typedef int (*log_line_fn)(void *data, bool is_stderr, int64_t time, const char *bytes, size_t len, struct err *err);
-/* Lines in order, newline included where the container wrote one; follow ends when the container does. */
+struct log_line {
+        bool is_stderr;
+        int64_t time;                  /* ns */
+        const char *bytes;             /* newline included where the container wrote one */
+        size_t len;
+        const char *details;           /* "label=value,tag=x ", where they were asked for */
+};
+typedef int (*log_line_fn)(void *data, const struct log_line *line, struct err *err);
+/* Lines in order; follow ends when the container does. The log that a removed container left (--log-opt keep=true) is found by its name or id
+ * too. */
 int container_logs(struct engine *e, const char *name, const struct log_options *o, log_line_fn fn, void *data, struct err *err);
+/* Who rotates a log file from outside has moved it away: the monitor makes a new one (CRI's ReopenContainerLog). */
+int container_logs_reopen(struct engine *e, const char *name, struct err *err);
 
 /* Tells an event of a container, with its image, name and labels; `more`: "key=value", may be NULL. The verbs here tell their own. */
 void container_tell(struct engine *e, const struct container *c, const char *action, char *const *more);

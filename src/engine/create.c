@@ -6,6 +6,7 @@
 #include "base/timefmt.h"
 #include "engine/create-internal.h"
 #include "engine/engine-internal.h"
+#include "engine/log-internal.h"
 #include "engine/spec-internal.h"
 #include "oci/config.h"
 
@@ -84,6 +85,8 @@ int container_prepare(struct engine *e, struct container_config *config, const c
 {
         _cleanup_container_ struct container c = { .config = *config };
         container_config_init(config);
+        if (str_empty(c.config.log_driver))
+                str_replace(&c.config.log_driver, LOG_DRIVER_DEFAULT);
         if (name && !container_name_valid(name[0] == '/' ? name + 1 : name))
                 return err_set(err, ERR_INVALID, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
         if (volumes_from(e, &c.config, err) < 0 || image_load(e, &c, err) < 0 || container_config_check(&c.config, err) < 0 ||

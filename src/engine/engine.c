@@ -16,6 +16,7 @@ struct engine {
         char *root, *run, *driver;
         struct db *db;
         struct storage *storage;
+        engine_template_fn template;
 };
 
 static const struct db_schema *const schemas[] = { &engine_schema, &image_schema, &net_schema, &build_schema, NULL };
@@ -96,6 +97,16 @@ void engine_close(struct engine *e)
         free(e->run);
         free(e->driver);
         free(e);
+}
+
+void engine_lend_template(struct engine *e, engine_template_fn fn) { e->template = fn; }
+
+int engine_template(struct engine *e, const char *text, const json_t *value, char **ret, struct err *err)
+{
+        if (strstr(text, "{{"))
+                return e->template ? e->template(text, value, ret, err) : err_set(err, ERR_UNSUPPORTED, "no templates here: \"%s\"", text);
+        *ret = xstrdup(text);
+        return 0;
 }
 
 const char *engine_root(const struct engine *e) { return e->root; }

@@ -6,6 +6,7 @@
 #ifndef TARE_ENGINE_ENGINE_H
 #define TARE_ENGINE_ENGINE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include "base/db.h"
 #include "base/err.h"
@@ -37,6 +38,12 @@ int engine_layers(struct engine *e, char *const *chain, struct err *err);
 /* Sees to it that every layer is on disk (snapshots_settle); without opening the database. engine_close() starts a process for it where this
  * one has committed layers that nobody has synced. */
 int engine_settle(const struct engine_options *options, bool wait, struct err *err);
+
+/* Go's text/template over a JSON value, which the command line has and lends for log tags; *ret is heap. */
+typedef int (*engine_template_fn)(const char *text, const json_t *value, char **ret, struct err *err);
+void engine_lend_template(struct engine *e, engine_template_fn fn);
+/* ERR_UNSUPPORTED where nobody has lent one and the text needs it. */
+int engine_template(struct engine *e, const char *text, const json_t *value, char **ret, struct err *err);
 
 /* Absolute path (heap) of one of our programs ("tare", "tare-monitor", "tare-transfer"): beside the running one in a build tree,
  * else in the libexec folder of the installation. */

@@ -11,6 +11,7 @@
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
 #include "engine/foreign-internal.h"
+#include "engine/log-internal.h"
 #include "runtime/cgroup.h"
 
 /* An init whose monitor was killed lives on until here. */
@@ -76,6 +77,8 @@ static int root_end(struct engine *e, const char *id, bool monitor_waits, struct
 static int destroy(struct engine *e, struct container *c, bool volumes, bool monitor_waits, struct err *err)
 {
         _cleanup_free_ char *dir = container_dir_path(e, c->id);
+        if (log_is_kept(&c->config) && log_keep(e, c, err) < 0)
+                return -1;
         if (root_end(e, c->id, monitor_waits, err) < 0 || tree_remove_at(AT_FDCWD, dir, err) < 0 ||
             run_dir_remove(e, c->id, err) < 0 || db_begin(engine_db(e), false, err) < 0)
                 return -1;

@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
+#include "engine/log-internal.h"
 #include "engine/volumes.h"
 #include "storage/snapshot.h"
 
@@ -57,8 +58,9 @@ static json_t *run_file(const struct inspection *x, const char *name)
 static json_t *log_path(const struct inspection *x)
 {
         const struct container *c = x->container;
-        _cleanup_free_ char *dir = container_dir_path(x->engine, c->id), *path = xasprintf("%s/%s-json.log", dir, c->id);
-        return inspect_text(str_eq(c->config.log_driver, "none") ? NULL : path);
+        _cleanup_free_ char *dir = container_dir_path(x->engine, c->id), *path = log_file_path(dir, c->id, &c->config);
+        /* as docker: the files of `local` are none of anybody's business */
+        return inspect_text(str_eq(log_driver_name(&c->config), "local") ? NULL : path);
 }
 
 static json_t *name_with_slash(const struct container *c)

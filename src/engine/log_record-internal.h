@@ -1,4 +1,5 @@
-/* One record of a json-file log read back: {"log":"text\n","stream":"stdout","time":"2006-01-02T15:04:05.999999999Z"}.
+/* One record of a json-file log read back: {"log":"text\n","stream":"stdout","time":"2006-01-02T15:04:05.999999999Z"}, with
+ * "attrs":{...} before the time where there are any.
  *
  * Only what the monitor writes is understood (monitor/record-internal.h): keys in that order, nothing between them. An unescaped quote can
  * stand in no text, so the end of the record is found from behind and the text is decoded only when somebody wants it. */
@@ -14,6 +15,8 @@ struct log_record {
         int64_t time;                  /* ns */
         const char *text;              /* still escaped, inside the line given */
         size_t len;
+        const char *attrs;             /* a JSON object, or NULL */
+        size_t attrs_len;
 };
 /* line: without its newline. False when it is no record. */
 bool log_record_parse(const char *line, size_t len, struct log_record *ret);

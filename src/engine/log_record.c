@@ -8,7 +8,8 @@
 
 #define TAIL_MAX 128                   /* bytes behind the text of a record */
 
-static const char head[] = "{\"log\":\"", stream_key[] = "\",\"stream\":\"std", time_key[] = "\",\"time\":\"", end[] = "\"}";
+static const char head[] = "{\"log\":\"", stream_key[] = "\",\"stream\":\"std", time_key[] = "\",\"time\":\"", end[] = "\"}",
+                  attrs_key[] = "\",\"attrs\":{", attrs_end[] = "},\"time\":\"";
 #define TEXT_LEN(s) (sizeof(s) - 1)
 
 static bool time_of(const char *text, size_t len, int64_t *ret)
@@ -22,6 +23,28 @@ static bool time_of(const char *text, size_t len, int64_t *ret)
         return time_parse(copy, ret, &ignored) == 0;
 }
 
+/* With attributes, between stream and time. Their end is found from behind; where they begin from before, as an unescaped quote stands in no
+ * text. */
+static bool attributed_parse(const char *line, const char *from, const char *stop, struct log_record *ret)
+{
+        const char *time = NULL, *at = from;
+        while ((at = memmem(at, (size_t)(stop - at), attrs_end, TEXT_LEN(attrs_end))))
+                time = at++;
+        const char *text = line + TEXT_LEN(head);
+        const char *stream = time ? memmem(text - 1, (size_t)(time - text) + 1, stream_key, TEXT_LEN(stream_key)) : NULL;
+        const char *name = stream ? stream + TEXT_LEN(stream_key) : NULL;
+        if (!name || time - name < (ptrdiff_t)(2 + TEXT_LEN(attrs_key)) || memcmp(name + 3, attrs_key, TEXT_LEN(attrs_key)) != 0)
+                return false;
+        struct log_record r = { .is_stderr = memcmp(name, "err", 3) == 0, .text = text, .len = (size_t)(stream - text) };
+        r.attrs = name + 3 + TEXT_LEN(attrs_key) - 1;
+        r.attrs_len = (size_t)(time + 1 - r.attrs);
+        time += TEXT_LEN(attrs_end);
+        if (stream < text || (!r.is_stderr && memcmp(name, "out", 3) != 0) || !time_of(time, (size_t)(stop - time), &r.time))
+                return false;
+        *ret = r;
+        return true;
+}
+
 bool log_record_parse(const char *line, size_t len, struct log_record *ret)
 {
         if (len < TEXT_LEN(head) + TEXT_LEN(stream_key) + TEXT_LEN(end) || memcmp(line, head, TEXT_LEN(head)) != 0 ||
@@ -30,6 +53,8 @@ bool log_record_parse(const char *line, size_t len, struct log_record *ret)
         const char *from = line + TEXT_LEN(head) - 1, *stop = line + len - TEXT_LEN(end);
         if (stop - from > TAIL_MAX)
                 from = stop - TAIL_MAX;
+        if (attributed_parse(line, from, stop, ret))
+                return true;
         const char *stream = memmem(from, (size_t)(stop - from), stream_key, TEXT_LEN(stream_key));
         if (!stream)
                 return false;

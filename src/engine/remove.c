@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
+#include "engine/log-internal.h"
 
 /* Ends it as `kill` would and waits until its monitor has gone. */
 static int force_end(struct engine *e, const char *id, struct err *err)
@@ -78,6 +79,15 @@ static int prune_filters(char *const *filters, int64_t *ret_until, struct err *e
         return 0;
 }
 
+/* What a removed container left has no labels to ask for. */
+static bool prune_keeps_no_label(char *const *filters)
+{
+        STRV_FOREACH (filter, filters)
+                if (str_starts(*filter, "label"))
+                        return false;
+        return true;
+}
+
 int container_prune(struct engine *e, char *const *filters, void (*told)(void *data, const char *id), void *data, uint64_t *ret_bytes,
                     struct err *err)
 {
@@ -102,6 +112,8 @@ int container_prune(struct engine *e, char *const *filters, void (*told)(void *d
                 bytes += used;
         }
         containers_free(list, count);
+        if (result == 0 && prune_keeps_no_label(filters))
+                result = log_kept_prune(e, until, &bytes, err);
         *ret_bytes = bytes;
         return result;
 }

@@ -4,15 +4,14 @@
 
 #include <stdbool.h>
 #include "engine/containers.h"
+#include "engine/log-internal.h"
 #include "net/network.h"
 #include "oci/runtime_spec.h"
 
 struct start_plan {
         struct oci_spec spec;
         struct oci_mount rootfs;
-        char *log_path;                /* NULL: nothing is logged */
-        uint64_t log_max_size;
-        uint32_t log_max_files;
+        struct log_plan log;
 };
 void start_plan_done(struct start_plan *p);
 #define _cleanup_start_plan_ _cleanup_(start_plan_done)

@@ -13,7 +13,7 @@ void start_plan_done(struct start_plan *p)
 {
         oci_spec_done(&p->spec);
         oci_mount_done(&p->rootfs);
-        free(p->log_path);
+        log_plan_done(&p->log);
         memset(p, 0, sizeof(*p));
 }
 
@@ -60,22 +60,6 @@ static int root_map(struct start_plan *p, struct err *err)
         return 0;
 }
 
-static int log_plan(struct engine *e, const struct container *c, struct start_plan *plan, struct err *err)
-{
-        const char *driver = c->config.log_driver, *size = strv_env_get(c->config.log_opts, "max-size"),
-                   *files = strv_env_get(c->config.log_opts, "max-file");
-        plan->log_max_files = 1;
-        if (str_eq(driver, "none"))
-                return 0;
-        if (size && parse_size(size, &plan->log_max_size, err) < 0)
-                return err_add(err, "failed to initialize logging driver: max-size");
-        if (files && (parse_u32(files, &plan->log_max_files, err) < 0 || plan->log_max_files == 0))
-                return err->kind ? err_add(err, "log option max-file") : err_set(err, ERR_INVALID, "log option max-file cannot be less than 1");
-        _cleanup_free_ char *dir = container_dir_path(e, c->id);
-        plan->log_path = xasprintf("%s/%s-json.log", dir, c->id);
-        return 0; /* the folder comes with the first line */
-}
-
 int start_plan_make(struct engine *e, const struct container *c, int run_dir_fd, struct start_plan *ret, struct err *err)
 {
         _cleanup_start_plan_ struct start_plan p = { 0 };
@@ -85,7 +69,7 @@ int start_plan_make(struct engine *e, const struct container *c, int run_dir_fd,
         oci_spec_init(&p.spec);
         p.spec.cgroups_path = container_cgroup_path(c);
         p.spec.root_readonly = c->config.read_only;
-        if (root_prepare(e, c, &p.rootfs, &root, err) < 0 || log_plan(e, c, &p, err) < 0 ||
+        if (root_prepare(e, c, &p.rootfs, &root, err) < 0 || log_plan_make(e, c, run_dir_fd, &p.log, err) < 0 ||
             spec_add_namespaces(e, c, &p.spec, err) < 0 || root_map(&p, err) < 0 || spec_add_process(e, c, root, &p.spec, err) < 0 ||
             spec_add_mounts(e, c, root, &files, &p.spec, err) < 0 || spec_add_devices(&c->config, &p.spec, err) < 0 ||
             spec_add_resources(&c->config, &p.spec, err) < 0 || spec_add_security(e, c, &p.spec, err) < 0)

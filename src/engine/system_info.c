@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
+#include "engine/log-internal.h"
 #include "engine/foreign-internal.h"
 #include "engine/inspect-internal.h"
 #include "engine/system.h"
@@ -102,11 +103,11 @@ static void engine_set(json_t *o, struct engine *e, struct storage *st)
         json_object_set_new(o, "DockerRootDir", inspect_text(engine_root(e)));
         json_object_set_new(o, "Driver", json_string(snapshots_driver(st->snapshots)));
         json_object_set_new(o, "DriverStatus", json_array());
-        json_object_set_new(o, "LoggingDriver", json_string("json-file"));
+        json_object_set_new(o, "LoggingDriver", json_string(LOG_DRIVER_DEFAULT));
         json_object_set_new(o, "CgroupDriver", json_string("cgroupfs"));
         json_object_set_new(o, "CgroupVersion", json_string(access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "2" : "1"));
-        json_object_set_new(o, "Plugins", json_pack("{s:[s], s:[s, s, s], s:[s, s]}", "Volume", "local", "Network", "bridge", "host", "none", "Log",
-                                                    "json-file", "none"));
+        json_object_set_new(o, "Plugins", json_pack("{s:[s], s:[s, s, s], s:o}", "Volume", "local", "Network", "bridge", "host", "none", "Log",
+                                                    json_from_strv((char *const *)(uintptr_t)log_driver_names)));
         json_object_set_new(o, "Runtimes", runtimes());
         json_object_set_new(o, "DefaultRuntime", json_string("tare"));
         json_object_set_new(o, "SecurityOptions", json_pack("[s]", "name=seccomp,profile=builtin"));

@@ -24,7 +24,9 @@ void exit_reap(struct monitor *m)
         int status;
         pid_t pid;
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-                if (!health_reaped(m, pid, status) && pid == m->o.pid && m->phase == RUNNING)
+                if (pid == m->log.file.packing)
+                        m->log.file.packing = 0;
+                else if (!health_reaped(m, pid, status) && pid == m->o.pid && m->phase == RUNNING)
                         init_exited(m, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
         if (pid < 0 && errno == ECHILD && m->phase == RUNNING)
                 init_exited(m, 255); /* not our child: nothing can be learned of it */
@@ -57,7 +59,7 @@ static void ended(struct monitor *m)
 {
         m->phase = ENDED;
         streams_end(m);
-        logfile_close(&m->log);
+        log_close(&m->log);
         status_ended(m);
         if (m->listen.fd >= 0)
                 sessions_accept(m);

@@ -3,27 +3,37 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/proc.h"
+#include "monitor/record-internal.h"
 
-#define BUFFER_SIZE (256 << 10) /* pages that no burst has touched cost nothing */
 #define FILES_MAX 1000
 
-_Static_assert(BUFFER_SIZE > RECORD_MAX, "a record fits");
-static uint8_t buffer[BUFFER_SIZE] __attribute__((aligned(4096)));
+_Static_assert(LOGFILE_BUFFER > RECORD_MAX, "a record fits");
+static uint8_t buffer[LOGFILE_BUFFER] __attribute__((aligned(4096)));
 
 void logfile_init(struct logfile *l, const char *path, uint64_t max_size, uint32_t max_files)
 {
-        *l = (struct logfile){ .path = path, .fd = -1, .max_size = max_size };
+        *l = (struct logfile){ .path = path, .fd = -1, .max_size = max_size, .recover = logfile_recover_lines };
         l->max_files = max_files < 1 ? 1 : max_files > FILES_MAX ? FILES_MAX : max_files;
+}
+
+uint8_t *logfile_buffer(void)
+{
+        return buffer;
 }
 
 /* A monitor that was killed may have left half a record at the end: it goes, or the first of ours would be unreadable
  * with it. */
-static uint64_t cut_torn(int fd, uint64_t size)
+uint64_t logfile_recover_lines(struct logfile *l, int fd, uint64_t size)
 {
         uint8_t tail[4096];
         for (uint64_t end = size, from; end > 0; end = from) {
@@ -48,16 +58,21 @@ static int file_make(const char *path)
         return open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640);
 }
 
+static char *folder_of(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        return xstrndup(path, slash ? (size_t)(slash - path) : 0);
+}
+
 /* The folder is made for the first line: many short runs have none, and making and removing it costs more than the file does. */
 static int folder_make(const char *path)
 {
         struct err ignored = ERR_INIT;
-        const char *slash = strrchr(path, '/');
-        _cleanup_free_ char *folder = xstrndup(path, slash ? (size_t)(slash - path) : 0);
+        _cleanup_free_ char *folder = folder_of(path);
         return path_mkdirs(folder, 0700, &ignored) < 0 ? -1 : file_make(path);
 }
 
-static bool file_open(struct logfile *l)
+bool logfile_open(struct logfile *l)
 {
         if (l->fd >= 0)
                 return true;
@@ -67,56 +82,87 @@ static bool file_open(struct logfile *l)
         struct stat st;
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return false;
-        l->size = cut_torn(fd, (uint64_t)st.st_size);
+        l->used = 0;
+        l->size = st.st_size > 0 ? l->recover(l, fd, (uint64_t)st.st_size) : 0;
         l->fd = TAKE_FD(fd);
         return true;
 }
 
-/* The disk is full: of what was written only whole records stay. */
-static void write_undo(struct logfile *l, size_t written)
-{
-        const uint8_t *newline = written ? memrchr(buffer, '\n', written) : NULL;
-        size_t whole = newline ? (size_t)(newline - buffer) + 1 : 0;
-        struct stat st;
-        if (written > whole && fstat(l->fd, &st) == 0 && (size_t)st.st_size >= written - whole &&
-            ftruncate(l->fd, st.st_size - (off_t)(written - whole)) < 0)
-                whole = written;
-        l->size += whole;
-}
-
-void logfile_flush(struct logfile *l)
+bool logfile_flush(struct logfile *l)
 {
         size_t written = 0;
         if (l->used == 0)
-                return;
-        while (file_open(l) && written < l->used) {
+                return true;
+        while (l->fd >= 0 && written < l->used) {
                 ssize_t n = write(l->fd, buffer + written, l->used - written);
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n <= 0) {
-                        write_undo(l, written);
-                        l->used = 0;
-                        return;
-                }
+                if (n <= 0)
+                        break;
                 written += (size_t)n;
         }
-        l->size += written;
+        bool whole = written == l->used;
+        if (!whole && written && ftruncate(l->fd, (off_t)l->size) < 0)
+                whole = true; /* then what is there counts, and is cut the next time */
+        l->size += whole ? written : 0;
         l->used = 0;
+        return whole;
 }
 
-static void file_shift(const char *path, uint32_t from, uint32_t to)
+uint8_t *logfile_room(struct logfile *l, size_t need)
+{
+        if (l->used + need > sizeof(buffer))
+                logfile_flush(l);
+        return buffer + l->used;
+}
+
+static void file_shift(const char *path, uint32_t from, uint32_t to, const char *suffix)
 {
         char old[PATH_MAX], new[PATH_MAX];
-        int length = from ? snprintf(old, sizeof(old), "%s.%u", path, from) : snprintf(old, sizeof(old), "%s", path);
-        int other = snprintf(new, sizeof(new), "%s.%u", path, to);
+        int length = from ? snprintf(old, sizeof(old), "%s.%u%s", path, from, suffix) : snprintf(old, sizeof(old), "%s", path);
+        int other = snprintf(new, sizeof(new), "%s.%u%s", path, to, suffix);
         if (length < (int)sizeof(old) && other < (int)sizeof(new))
                 rename(old, new);
 }
 
-static void file_rotate(struct logfile *l)
+static void file_remove(const char *path, uint32_t number, const char *suffix)
+{
+        char name[PATH_MAX];
+        if (snprintf(name, sizeof(name), "%s.%u%s", path, number, suffix) < (int)sizeof(name))
+                unlink(name);
+}
+
+/* While it is at work on one file, what was rotated meanwhile waits for the next time: it takes all there is. */
+static void packer_start(struct logfile *l)
+{
+        struct err ignored = ERR_INIT;
+        char *argv[] = { (char *)(uintptr_t) "tare-archive", (char *)(uintptr_t) "container", (char *)(uintptr_t) "log-pack",
+                         (char *)(uintptr_t)l->path, NULL };
+        struct proc_spawn spawn = { .path = l->packer, .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .new_session = true };
+        pid_t pid = 0;
+        if (l->packing == 0 && proc_spawn(&spawn, &pid, NULL, &ignored) == 0)
+                l->packing = pid;
+}
+
+static void names_shift(struct logfile *l)
+{
+        _cleanup_free_ char *folder = folder_of(l->path);
+        _cleanup_close_ int lock = l->suffix ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+        if (lock >= 0)
+                flock(lock, LOCK_EX);
+        if (l->suffix)
+                file_remove(l->path, l->max_files - 1, l->suffix);
+        for (uint32_t i = l->max_files - 1; i > 0; i--) {
+                file_shift(l->path, i - 1, i, "");
+                if (l->suffix && i > 1)
+                        file_shift(l->path, i - 1, i, l->suffix);
+        }
+}
+
+void logfile_rotate(struct logfile *l)
 {
         logfile_flush(l);
-        if (!file_open(l))
+        if (!logfile_open(l))
                 return;
         if (l->max_files == 1) {
                 if (ftruncate(l->fd, 0) == 0)
@@ -125,24 +171,11 @@ static void file_rotate(struct logfile *l)
         }
         mem_closep(&l->fd);
         l->fd = -1;
-        for (uint32_t i = l->max_files - 1; i > 0; i--)
-                file_shift(l->path, i - 1, i);
-}
-
-size_t logfile_lines(struct logfile *l, const uint8_t *data, size_t len, bool last, const struct record_tail *tail)
-{
-        size_t at = 0, used = 1;
-        if (!l->path)
-                return len;
-        while (at < len && used) {
-                if (l->max_size && file_open(l) && l->size + l->used >= l->max_size)
-                        file_rotate(l);
-                if (l->used + RECORD_MAX > sizeof(buffer))
-                        logfile_flush(l);
-                l->used += record_write(buffer + l->used, data + at, len - at, last, tail, &used);
-                at += used;
-        }
-        return at;
+        l->size = 0;
+        names_shift(l);
+        if (l->packer)
+                packer_start(l);
+        logfile_open(l);
 }
 
 void logfile_close(struct logfile *l)

@@ -26,7 +26,7 @@ static struct monitor monitor;
 static int signals_setup(struct monitor *m)
 {
         static const int ignored[] = { SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGALRM, SIGTERM,
-                                       SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU, SIGVTALRM,
+                                       SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU, SIGVTALRM,
                                        SIGPROF, SIGIO,   SIGPWR,  SIGXCPU, SIGXFSZ };
         sigset_t set;
         for (size_t i = 0; i < ELEMENTS(ignored); i++)
@@ -34,6 +34,7 @@ static int signals_setup(struct monitor *m)
         signal(SIGCHLD, SIG_DFL); /* ignored it would take the exit codes away */
         sigemptyset(&set);
         sigaddset(&set, SIGCHLD);
+        sigaddset(&set, SIGUSR1);
         sigprocmask(SIG_SETMASK, &set, NULL);
         watch_init(&m->signals, signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), WATCH_SIGNALS, 0);
         return m->signals.fd < 0 ? -1 : watch_set(&m->signals, m->epoll_fd, EPOLLIN);
@@ -74,6 +75,17 @@ static void process_setup(void)
                 return; /* then somebody's folder stays busy; not worth ending for */
 }
 
+/* What every record says stands in a file, as a command line is for all to read. */
+static void log_setup(struct monitor *m)
+{
+        struct err ignored = ERR_INIT;
+        _cleanup_buf_ struct buf fixed = BUF_INIT(RECORD_FIXED_MAX);
+        if (file_read_at(m->run_dir, "log-fixed", &fixed, &ignored) < 0)
+                buf_reset(&fixed);
+        size_t len = fixed.len;
+        log_init(&m->log, &m->o, len ? buf_take(&fixed) : NULL, len);
+}
+
 static int monitor_setup(struct monitor *m, struct err *err)
 {
         const struct monitor_options *o = &m->o;
@@ -86,7 +98,7 @@ static int monitor_setup(struct monitor *m, struct err *err)
                 return err_sys(err, "%s", o->run_dir);
         if (lock_setup(m, err) < 0)
                 return -1;
-        logfile_init(&m->log, str_eq(o->log_driver, "none") ? NULL : o->log_path, o->log_max_size, o->log_max_files);
+        log_setup(m);
         sessions_init(m);
         streams_init(m);
         input_init(m);
@@ -104,7 +116,8 @@ static void signals_ready(struct monitor *m)
 {
         struct signalfd_siginfo info;
         while (read(m->signals.fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-                ;
+                if (info.ssi_signo == SIGUSR1)
+                        log_reopen(&m->log);
         exit_reap(m);
 }
 
@@ -157,7 +170,7 @@ static int64_t earliest(int64_t a, int64_t b, int64_t c)
 /* It has been quiet for a while: memory that only throughput needs goes back. */
 static void rest(struct monitor *m)
 {
-        logfile_rest(&m->log);
+        log_rest(&m->log);
         streams_rest(m);
         input_rest(m);
         sessions_rest(m);

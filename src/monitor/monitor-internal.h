@@ -15,7 +15,7 @@
 
 #include "base/mem.h"
 #include "monitor/backlog-internal.h"
-#include "monitor/logfile-internal.h"
+#include "monitor/log-internal.h"
 #include "monitor/watch-internal.h"
 #include "runtime/attach.h"
 
@@ -75,7 +75,7 @@ struct monitor {
         struct stream streams[2];
         struct input input;
         struct session sessions[SESSIONS_MAX];
-        struct logfile log;
+        struct log log;
         struct health health;
         int64_t finished; /* when init ended */
         int32_t exit_code;

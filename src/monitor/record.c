@@ -22,12 +22,15 @@ static size_t time_write(char text[TIME_TEXT_SIZE], int64_t time)
         return len;
 }
 
-void record_tail_make(struct record_tail *ret, const char *stream, int64_t time)
+void record_tail_make(struct record_tail *ret, const char *stream, const char *attrs, size_t attrs_len, int64_t time)
 {
         char text[TIME_TEXT_SIZE];
         time_write(text, time);
-        ret->len =
-                (size_t)snprintf(ret->text, sizeof(ret->text), "\",\"stream\":\"%s\",\"time\":\"%s\"}\n", stream, text);
+        ret->attrs = attrs;
+        ret->attrs_len = attrs ? attrs_len : 0;
+        ret->stream_len = (size_t)snprintf(ret->stream, sizeof(ret->stream), "\",\"stream\":\"%s\"%s", stream,
+                                           ret->attrs_len ? ",\"attrs\":" : "");
+        ret->time_len = (size_t)snprintf(ret->time, sizeof(ret->time), ",\"time\":\"%s\"}\n", text);
 }
 
 static bool is_plain(uint8_t c)
@@ -92,8 +95,8 @@ static uint8_t *put_odd(uint8_t *out, const uint8_t *in, size_t len, size_t *ret
         return put(out, (const char *)in, step);
 }
 
-/* Where a line that is too long is split: before a character whose end lies behind the limit. */
-static size_t split_point(const uint8_t *data)
+/* Before a character whose end lies behind the limit. */
+size_t record_split(const uint8_t *data)
 {
         size_t at = RECORD_LINE_MAX - 1;
         while (at > RECORD_LINE_MAX - 3 && (data[at] & 0xc0) == 0x80)
@@ -106,7 +109,7 @@ size_t record_write(uint8_t *out, const uint8_t *data, size_t len, bool last, co
                     size_t *ret_used)
 {
         bool too_long = len >= RECORD_LINE_MAX, newline = false;
-        size_t limit = too_long ? split_point(data) : len, at = 0, step;
+        size_t limit = too_long ? record_split(data) : len, at = 0, step;
         uint8_t *to = put(out, "{\"log\":\"", 8);
         while (!newline) {
                 size_t plain = copy_plain(to, data + at, limit - at);
@@ -121,5 +124,8 @@ size_t record_write(uint8_t *out, const uint8_t *data, size_t len, bool last, co
         *ret_used = newline || too_long || (last && len) ? at : 0;
         if (*ret_used == 0)
                 return 0;
-        return (size_t)(put(to, tail->text, tail->len) - out);
+        to = put(to, tail->stream, tail->stream_len);
+        if (tail->attrs_len)
+                to = put(to, tail->attrs, tail->attrs_len);
+        return (size_t)(put(to, tail->time, tail->time_len) - out);
 }

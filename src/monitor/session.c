@@ -186,8 +186,8 @@ bool sessions_have_room(const struct monitor *m)
 static void out_of_patience(struct monitor *m, struct session *s)
 {
         s->full_since = 0;
-        bool alone = !m->log.path && m->phase == RUNNING;
-        if (s->first && (alone || backlog_spill(&s->backlog, m->log.path) == 0))
+        bool alone = !log_wanted(&m->log) && m->phase == RUNNING;
+        if (s->first && (alone || backlog_spill(&s->backlog, m->log.file.path) == 0))
                 return;
         session_close(m, s);
 }

@@ -52,17 +52,16 @@ void streams_watch(struct monitor *m, bool wanted)
 
 static void stream_log(struct monitor *m, struct stream *s, size_t len, bool last)
 {
-        struct record_tail tail;
         uint8_t *data = stream_buffer(s);
         size_t all = s->carry + len;
         /* A line that comes in small pieces is not looked at again for every piece. */
         if (!last && all < RECORD_LINE_MAX && !memchr(data + s->carry, '\n', len)) {
-                s->carry = m->log.path ? all : 0;
+                s->carry = log_wanted(&m->log) ? all : 0;
                 return;
         }
-        record_tail_make(&tail, s->frame == ATTACH_STDERR ? "stderr" : "stdout", time_now());
-        size_t taken = logfile_lines(&m->log, data, all, last, &tail);
-        logfile_flush(&m->log);
+        struct log_chunk chunk = { .data = data, .len = all, .is_stderr = s->frame == ATTACH_STDERR, .last = last, .time = time_now() };
+        size_t taken = log_lines(&m->log, &chunk);
+        log_flush(&m->log);
         s->carry = all - taken;
         if (taken && s->carry)
                 memmove(data, data + taken, s->carry);

@@ -90,10 +90,15 @@ struct monitor_options {
         int listen_fd;                 /* attach.sock, bound and listening already; -1 */
         int lock_fd;                   /* monitor.pid, flock'd already: kept open for life; -1: the monitor locks it itself */
         bool open_stdin, stdin_once;   /* docker's OpenStdin, StdinOnce */
-        char *log_driver;              /* "json-file", "none" */
+        /* The log; what is the same in every record stands in the file `log-fixed` of the run directory (monitor/log-internal.h). */
+        char *log_driver;              /* "json-file", "local", "k8s-file", "journald", "syslog", "none" */
         char *log_path;
         uint64_t log_max_size;         /* bytes, 0: unbounded */
         uint32_t log_max_files;
+        char *log_packer;              /* program that compresses rotated files; NULL: they stay as they are */
+        char *log_address, *log_format;/* syslog; log_address also journald's socket */
+        uint32_t log_facility;         /* syslog */
+        uint64_t log_ring;             /* mode=non-blocking: bytes that may wait; 0: blocking */
         char *restart;                 /* "no", "on-failure:5", "always", "unless-stopped" */
         uint32_t restarts;             /* so far */
         bool auto_remove;

@@ -86,9 +86,9 @@ static void log_put(struct fixture *f, unsigned n, int from, int to)
         file_put(f, path, b.data ? b.data : "");
 }
 
-static int collect(void *data, bool is_stderr, int64_t time, const char *bytes, size_t len, struct err *err)
+static int collect(void *data, const struct log_line *line, struct err *err)
 {
-        return buf_add(data, bytes, len, err);
+        return buf_add(data, line->bytes, line->len, err);
 }
 
 #define ALL .out = true, .err_ = true, .tail = -1

@@ -333,12 +333,12 @@ static void test_plan(void **state)
         strv_push(&m.c.config.log_opts, "max-file=3");
         OK(start_plan_make(m.f->e, &m.c, fd, &p, &err));
         assert_true(root_exists(st->snapshots, m.c.id));       /* made now */
-        assert_true(p.log_max_size == 1 << 20 && p.log_max_files == 3);
-        assert_true(str_ends(p.log_path, "-json.log"));
+        assert_true(p.log.max_size == 1 << 20 && p.log.max_files == 3);
+        assert_true(str_ends(p.log.path, "-json.log"));
         assert_true(str_starts(p.spec.cgroups_path, "/tare/aaaa"));
         str_replace(&m.c.config.log_driver, "none");
         OK(start_plan_make(m.f->e, &m.c, fd, &none, &err));
-        assert_null(none.log_path);
+        assert_null(none.log.path);
         str_replace(&m.c.config.log_driver, NULL);
         str_replace(&m.c.config.log_opts[1], "max-file=0");
         FAILS(start_plan_make(m.f->e, &m.c, fd, &bad, &err), ERR_INVALID, "max-file");

@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "monitor/record-internal.h"
 
-static const struct record_tail no_tail = { "", 0 };
+static const struct record_tail no_tail = { "", "", NULL, 0, 0, 0 };
 
 static size_t write_one(const char *in, size_t len, bool last, char out[RECORD_MAX + 1])
 {
@@ -113,10 +113,17 @@ static void test_tail(void **state)
         };
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 struct record_tail tail;
-                _cleanup_free_ char *expected = xasprintf("\",\"stream\":\"stderr\",\"time\":\"%s\"}\n", cases[i].text);
-                record_tail_make(&tail, "stderr", cases[i].time);
-                assert_string_equal(tail.text, expected);
-                assert_int_equal(tail.len, strlen(expected));
+                _cleanup_free_ char *time = xasprintf(",\"time\":\"%s\"}\n", cases[i].text);
+                record_tail_make(&tail, "stderr", NULL, 0, cases[i].time);
+                assert_string_equal(tail.stream, "\",\"stream\":\"stderr\"");
+                assert_string_equal(tail.time, time);
+                assert_int_equal(tail.time_len, strlen(time));
+                record_tail_make(&tail, "stdout", "{\"a\":\"b\"}", 9, cases[i].time);
+                char out[RECORD_MAX + 1];
+                size_t used, n = record_write((uint8_t *)out, (const uint8_t *)"x\n", 2, false, &tail, &used);
+                out[n] = 0;
+                _cleanup_free_ char *whole = xasprintf("{\"log\":\"x\\n\",\"stream\":\"stdout\",\"attrs\":{\"a\":\"b\"}%s", time);
+                assert_string_equal(out, whole);
         }
 }
 
