@@ -138,10 +138,27 @@ static int erofs_layer_stat(struct snapshots *s, const char *name, struct stat *
 
 /* --- can it work here --- */
 
-/* A layer with one empty directory. */
+#define PROBE_TEXT "content"
+#define PROBE_SIZE 512
+
+/* A layer with one file. */
+static int probe_fill(struct layer_staging *l, struct err *err)
+{
+        static const char block[PROBE_SIZE] = PROBE_TEXT;
+        const struct lowers none = { 0 };
+        if (erofs_layer_begin(l, NULL, err) < 0)
+                return -1;
+        struct erofs_node *n = erofs_tree_make(l->packed->tree, erofs_tree_root(l->packed->tree), "file", S_IFREG | 0600, err);
+        if (!n || fd_write_full(l->packed->tar_fd, block, sizeof(block)) < 0)
+                return n ? err_sys(err, "write %s", l->name) : -1;
+        n->size = strlen(PROBE_TEXT);
+        n->backing = EROFS_TAR;
+        l->packed->tar_size = sizeof(block);
+        return erofs_layer_finish(l, &none, err);
+}
+
 static int probe_layer(struct snapshots *s, const char *name, struct err *err)
 {
-        const struct lowers none = { 0 };
         struct layer_staging l = { .s = s, .tree_fd = -1 };
         snprintf(l.name, sizeof(l.name), "%s", name);
         if (mkdirat(s->dir_fd, name, 0700) < 0)
@@ -149,10 +166,20 @@ static int probe_layer(struct snapshots *s, const char *name, struct err *err)
         l.dir_fd = openat(s->dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (l.dir_fd < 0)
                 return err_sys(err, "open %s", name);
-        int r = erofs_layer_finish(&l, &none, err);
+        int r = probe_fill(&l, err);
         erofs_layer_free(l.packed);
         mem_closep(&l.dir_fd);
         return r;
+}
+
+static int probe_read(int root, struct err *err)
+{
+        char text[PROBE_SIZE] = "";
+        _cleanup_close_ int fd = openat(root, "file", O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+        if (n < 0)
+                return err_sys(err, "read a file through erofs");
+        return str_eq(text, PROBE_TEXT) ? 0 : err_set(err, ERR_UNSUPPORTED, "a file read through erofs has other content");
 }
 
 /* Upon it, as every root is. */
@@ -180,7 +207,7 @@ static int erofs_probe(struct snapshots *s, struct err *err)
         int r = probe_layer(s, name, err);
         _cleanup_close_ int fd = r < 0 ? -1 : layer_mount_new(s, name, err);
         tree_remove_at(s->dir_fd, name, &ignored);
-        r = fd < 0 ? -1 : probe_stack(s, fd, err);
+        r = fd < 0 || probe_read(fd, err) < 0 ? -1 : probe_stack(s, fd, err);
         if (r < 0 && err->sys != ENOSPC && err->sys != EROFS && err->sys != EIO)
                 err->kind = ERR_UNSUPPORTED;
         return r;
