@@ -14,8 +14,7 @@ int console_check(bool terminal, bool detach, const char *socket, struct err *er
         return 0;
 }
 
-/* Through a descriptor where the path is longer than an address may be. */
-static int connect_path(int sock, const char *path, struct err *err)
+int socket_connect(int sock, const char *path, struct err *err)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         char link[FD_PATH_SIZE];
@@ -32,7 +31,7 @@ static int send_to(const char *path, int fd, const char *name, struct err *err)
         _cleanup_close_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (sock < 0)
                 return err_sys(err, "socket");
-        return connect_path(sock, path, err) < 0 ? -1 : fd_send(sock, &fd, 1, name, strlen(name), err);
+        return socket_connect(sock, path, err) < 0 ? -1 : fd_send(sock, &fd, 1, name, strlen(name), err);
 }
 
 int console_send(const char *path, int master, struct err *err)

@@ -10,6 +10,7 @@
 #include "base/timefmt.h"
 #include "ociruntime/launch-internal.h"
 #include "ociruntime/lifecycle-internal.h"
+#include "ociruntime/notify-internal.h"
 #include "ociruntime/program-internal.h"
 #include "runtime/cgroup.h"
 #include "runtime/container.h"
@@ -35,6 +36,7 @@ void launch_done(struct launch *l)
         oci_spec_done(&l->spec);
         buf_done(&l->config);
         mem_closep(&l->listen_fd);
+        mem_closep(&l->notify_fd);
         free(l->bundle);
         free(l->pid_file);
         free(l->console_socket);
@@ -196,8 +198,9 @@ static int make_init(struct launch *l, const char *id, struct err *err)
                                           .loopback = true,
                                           .systemd_cgroup = l->program->systemd_cgroup,
                                           .bundle = l->bundle,
+                                          .plain_lines = !l->console_socket,
                                           .start_listen_fd = l->listen_fd };
-        if (runtime_create(&request, &l->runtime, err) < 0)
+        if (notify_prepare(l, err) < 0 || runtime_create(&request, &l->runtime, err) < 0)
                 return -1;
         l->container.state.pid = l->runtime.pid;
         l->container.state.start_time = l->runtime.start_time;
@@ -224,7 +227,7 @@ int verb_create(const struct program *p, const struct verb_options *o, char **ar
 
 static int run_start(struct launch *l, struct err *err)
 {
-        if (runtime_start(&l->runtime, err) < 0)
+        if (notify_listen(&l->container, &l->notify_fd, err) < 0 || runtime_start(&l->runtime, err) < 0)
                 return -1;
         hooks_tell(&l->container, &l->spec, OCI_HOOK_POSTSTART, "running");
         return 0;
@@ -233,7 +236,7 @@ static int run_start(struct launch *l, struct err *err)
 static int run_wait(struct launch *l, struct err *err)
 {
         int status = 0;
-        if (foreground_wait(l->runtime.pid, l->runtime.pidfd, TAKE_FD(l->runtime.console_fd), &status, err) < 0)
+        if (foreground_wait(l->runtime.pid, l->runtime.pidfd, TAKE_FD(l->runtime.console_fd), TAKE_FD(l->notify_fd), &status, err) < 0)
                 return -1;
         l->made = false; /* init is reaped */
         if (!l->options->keep && container_destroy(&l->container, err) < 0)
@@ -253,10 +256,9 @@ int verb_run(const struct program *p, const struct verb_options *o, char **args,
                 foreground_begin();
         if (run_start(&l, err) < 0)
                 return -1;
-        if (o->detach) {
-                l.made = false;
-                return 0;
-        }
         container_unlock(&l.container); /* others may exec, kill or delete it */
-        return run_wait(&l, err);
+        if (!o->detach)
+                return run_wait(&l, err);
+        l.made = false;
+        return notify_wait(l.notify_fd, l.runtime.pid, l.runtime.start_time, err);
 }

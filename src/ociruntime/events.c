@@ -8,17 +8,27 @@
 #include "ociruntime/lifecycle-internal.h"
 #include "runtime/cgroup.h"
 
+#define NO_LIMIT "9223372036854775807" /* in what cgroup_usage() tells */
 #define OOM_MS 200 /* between two looks at the counter of OOM kills */
 
-static void print_event(const char *type, const char *id, json_t *data)
+/* "No limit" is the largest number of 64 bits for who reads this, and jansson has only 63. */
+static void print_data(const json_t *data)
 {
-        _cleanup_json_ json_t *o = json_object();
-        json_object_set_new(o, "type", json_string(type));
-        json_object_set_new(o, "id", json_string(id));
+        _cleanup_free_ char *text = json_text(data);
+        const char *at = text;
+        for (const char *limit; (limit = strstr(at, ":" NO_LIMIT)); at = limit + strlen(":" NO_LIMIT))
+                printf("%.*s:18446744073709551615", (int)(limit - at), at);
+        fputs(at, stdout);
+}
+
+static void print_event(const char *type, const char *id, const json_t *data)
+{
+        _cleanup_json_ json_t *o = json_pack("{s:s, s:s}", "type", type, "id", id);
+        _cleanup_free_ char *head = json_text(o);
+        printf("%.*s%s", (int)strlen(head) - 1, head, data ? ",\"data\":" : "");
         if (data)
-                json_object_set_new(o, "data", data);
-        _cleanup_free_ char *text = json_text(o);
-        puts(text);
+                print_data(data);
+        puts("}");
         fflush(stdout);
 }
 
@@ -45,7 +55,7 @@ static int print_stats(const char *id, struct cgroup *cg, struct err *err)
         _cleanup_json_ json_t *all = always();
         json_object_update_recursive(all, data);
         json_decref(data);
-        print_event("stats", id, TAKE_PTR(all));
+        print_event("stats", id, all);
         return 0;
 }
 

@@ -200,7 +200,8 @@ static int run(struct exec *x, const struct program *p, struct runtime_exec_resu
                                         .state = state,
                                         .stdio = { 0, 1, 2 },
                                         .preserve_fds = x->preserved.count,
-                                        .ignore_paused = x->options->ignore_paused };
+                                        .ignore_paused = x->options->ignore_paused,
+                                        .plain_lines = !x->options->console_socket };
         if (!x->options->detach)
                 foreground_begin();
         if (runtime_exec(&request, ret, err) < 0)
@@ -221,5 +222,5 @@ int verb_exec(const struct program *p, const struct verb_options *o, char **args
         oci_spec_init(&x.spec);
         if (preserved_descriptors(o, &x.preserved, err) < 0 || prepare(&x, p, args, err) < 0 || run(&x, p, &r, err) < 0)
                 return -1;
-        return o->detach ? 0 : foreground_wait(r.pid, r.pidfd, r.console_fd, &status, err) < 0 ? -1 : status;
+        return o->detach ? 0 : foreground_wait(r.pid, r.pidfd, r.console_fd, -1, &status, err) < 0 ? -1 : status;
 }

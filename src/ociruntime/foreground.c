@@ -10,11 +10,13 @@
 #include <termios.h>
 #include "base/fd.h"
 #include "base/proc.h"
+#include "ociruntime/notify-internal.h"
 #include "ociruntime/program-internal.h"
+#include "runtime/container.h"
 
 struct foreground {
         pid_t pid;
-        int pidfd, signal_fd, console_fd;
+        int pidfd, signal_fd, console_fd, notify_fd;
         bool raw, input_open;
         struct termios before;
         bool ended;
@@ -54,22 +56,13 @@ static void terminal_raw(struct foreground *f)
         f->raw = tcsetattr(0, TCSANOW, &t) == 0;
 }
 
-/* Whoever reads our output through a pipe gets lines that end as they were written. */
-static void terminal_plain(int fd)
-{
-        struct termios t;
-        if (tcgetattr(fd, &t) < 0)
-                return;
-        t.c_oflag &= ~(tcflag_t)ONLCR;
-        (void)tcsetattr(fd, TCSANOW, &t);
-}
-
 static void foreground_done(struct foreground *f)
 {
         if (f->raw)
                 (void)tcsetattr(0, TCSANOW, &f->before);
         mem_closep(&f->signal_fd);
         mem_closep(&f->console_fd);
+        mem_closep(&f->notify_fd);
 }
 
 /* Orphans of the container come to us too where we are the subreaper. */
@@ -107,11 +100,23 @@ static bool carry(int from, int to)
         return n > 0 && fd_write_full(to, data, (size_t)n) == 0;
 }
 
+/* The process that a service manager watches is us, who end with its exit code. */
+static void take_notification(struct foreground *f)
+{
+        struct err err = ERR_INIT;
+        int r = notify_take(f->notify_fd, getpid(), &err);
+        if (r < 0)
+                log_error(err.msg);
+        if (r != 0)
+                mem_closep(&f->notify_fd);
+}
+
 static int step(struct foreground *f, int timeout)
 {
         struct pollfd p[] = { { .fd = f->signal_fd, .events = POLLIN },
                               { .fd = f->console_fd, .events = POLLIN },
-                              { .fd = f->console_fd >= 0 && f->input_open ? 0 : -1, .events = POLLIN } };
+                              { .fd = f->console_fd >= 0 && f->input_open ? 0 : -1, .events = POLLIN },
+                              { .fd = f->notify_fd, .events = POLLIN } };
         int n = poll(p, ELEMENTS(p), timeout);
         if (n < 0)
                 return errno == EINTR;
@@ -119,15 +124,17 @@ static int step(struct foreground *f, int timeout)
                 mem_closep(&f->console_fd);
         if (p[2].revents && f->console_fd >= 0)
                 f->input_open = carry(0, f->console_fd);
+        if (p[3].revents)
+                take_notification(f);
         if (p[0].revents)
                 take_signal(f);
         return n;
 }
 
-int foreground_wait(pid_t pid, int pidfd, int console_fd, int *ret_status, struct err *err)
+int foreground_wait(pid_t pid, int pidfd, int console_fd, int notify_fd, int *ret_status, struct err *err)
 {
         _cleanup_(foreground_done) struct foreground f = {
-                .pid = pid, .pidfd = pidfd, .signal_fd = -1, .console_fd = console_fd, .input_open = true
+                .pid = pid, .pidfd = pidfd, .signal_fd = -1, .console_fd = console_fd, .notify_fd = notify_fd, .input_open = true
         };
         sigset_t set;
         held_signals(&set);
@@ -135,7 +142,7 @@ int foreground_wait(pid_t pid, int pidfd, int console_fd, int *ret_status, struc
         if (f.signal_fd < 0)
                 return err_sys(err, "wait for the process");
         if (console_fd >= 0) {
-                terminal_plain(console_fd);
+                runtime_plain_lines(console_fd); /* one that was restored */
                 terminal_raw(&f);
                 resize(&f);
         }

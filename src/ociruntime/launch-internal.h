@@ -16,13 +16,13 @@ struct launch {
         struct oci_spec spec;
         struct preserved preserved;
         bool own_group;                /* the bundle says which */
-        int listen_fd;
+        int listen_fd, notify_fd;
         bool made;                     /* container is ours to undo */
         struct container container;
         struct runtime_container runtime;
 };
 #define LAUNCH_INIT(p, o)                                                                                              \
-        { .program = (p), .options = (o), .listen_fd = -1, .config = BUF_INIT(OCIRUNTIME_CONFIG_MAX),                  \
+        { .program = (p), .options = (o), .listen_fd = -1, .notify_fd = -1, .config = BUF_INIT(OCIRUNTIME_CONFIG_MAX),                  \
           .container = CONTAINER_INIT, .runtime = RUNTIME_CONTAINER_INIT }
 void launch_done(struct launch *l);
 int launch_prepare(struct launch *l, const char *id, bool detach, struct err *err);

@@ -107,13 +107,16 @@ VERB(restore);
 int console_check(bool terminal, bool detach, const char *socket, struct err *err);
 /* Sends the master of a terminal to whoever listens on the socket. */
 int console_send(const char *socket, int master, struct err *err);
+/* Connects to a socket by its path, which may be longer than an address. */
+int socket_connect(int sock, const char *path, struct err *err);
 /* Sends a process. */
 int pidfd_send(const char *socket, int pidfd, struct err *err);
 
 /* Signals to pass on are held back from here on, so that none comes between the start and the wait. */
 void foreground_begin(void);
-/* Passes signals (and a terminal: console_fd is taken when >= 0) on to the child until it ends; its shell-style status. */
-int foreground_wait(pid_t pid, int pidfd, int console_fd, int *ret_status, struct err *err);
+/* Passes signals (and a terminal, and what it notifies us of: console_fd and notify_fd are taken when >= 0) on to the child until it ends; its
+ * shell-style status. */
+int foreground_wait(pid_t pid, int pidfd, int console_fd, int notify_fd, int *ret_status, struct err *err);
 
 /* The resources that the options of update say. */
 int resources_from_options(const struct verb_options *o, struct oci_resources *r, struct err *err);

@@ -50,7 +50,7 @@ static int wait_end(struct launch *l, struct err *err)
 {
         int status = 0;
         container_unlock(&l->container); /* others may exec, kill or delete it */
-        if (foreground_wait(l->runtime.pid, l->runtime.pidfd, TAKE_FD(l->runtime.console_fd), &status, err) < 0)
+        if (foreground_wait(l->runtime.pid, l->runtime.pidfd, TAKE_FD(l->runtime.console_fd), -1, &status, err) < 0)
                 return -1;
         l->made = false; /* init is reaped */
         return container_destroy(&l->container, err) < 0 ? -1 : status;

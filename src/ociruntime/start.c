@@ -1,4 +1,5 @@
 #include "ociruntime/lifecycle-internal.h"
+#include "ociruntime/notify-internal.h"
 #include "runtime/container.h"
 
 static int check_created(struct container *c, struct err *err)
@@ -20,11 +21,15 @@ int verb_start(const struct program *p, const struct verb_options *o, char **arg
         _cleanup_runtime_container_ struct runtime_container r = RUNTIME_CONTAINER_INIT;
         if (container_open(p->root, args[0], true, &c, err) < 0 || check_created(&c, err) < 0)
                 return -1;
+        _cleanup_close_ int notify_fd = -1;
+        if (notify_listen(&c, &notify_fd, err) < 0)
+                return -1;
         r.start_fd = container_connect(&c, err);
         if (r.start_fd < 0 || runtime_start(&r, err) < 0)
                 return -1;
         hooks_tell(&c, NULL, OCI_HOOK_POSTSTART, "running");
-        return 0;
+        container_unlock(&c); /* others may exec, kill or delete it */
+        return notify_wait(notify_fd, c.state.pid, c.state.start_time, err);
 }
 
 char *seccomp_cache(const struct program *p)

@@ -67,8 +67,10 @@ int resources_from_options(const struct verb_options *o, struct oci_resources *r
 {
         uint64_t weight = 0;
         bool has_weight = false;
-        if (o->l3_cache_schema || o->mem_bw_schema)
-                return err_set(err, ERR_UNSUPPORTED, "Intel RDT is not supported");
+        if (!str_empty(o->l3_cache_schema))
+                return err_set(err, ERR_UNSUPPORTED, "Intel RDT/CAT: l3 cache schema is not enabled");
+        if (!str_empty(o->mem_bw_schema))
+                return err_set(err, ERR_UNSUPPORTED, "Intel RDT/MBA: memory bandwidth schema is not enabled");
         if (memory_from_options(o, r, err) < 0 || cpu_from_options(o, r, err) < 0 ||
             set_i64("pids-limit", o->pids_limit, &r->has_pids_limit, &r->pids_limit, err) < 0 ||
             set_u64("blkio-weight", o->blkio_weight, &has_weight, &weight, err) < 0)

@@ -8,6 +8,7 @@
 #include <termios.h>
 #include "base/fd.h"
 #include "base/path.h"
+#include "runtime/container.h"
 #include "runtime/init-internal.h"
 #include "runtime/kernel-internal.h"
 #include "runtime/mount-internal.h"
@@ -28,6 +29,15 @@ static int open_multiplexer(int root_fd, struct err *err)
         if (fd < 0 && errno == ENOENT) /* no /proc here: the name again */
                 return path_open_in(root_fd, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0, err);
         return fd < 0 ? err_sys(err, "open a terminal") : fd;
+}
+
+void runtime_plain_lines(int fd)
+{
+        struct termios t;
+        if (tcgetattr(fd, &t) < 0)
+                return;
+        t.c_oflag &= ~(tcflag_t)ONLCR;
+        (void)tcsetattr(fd, TCSANOW, &t);
 }
 
 /* The slave is opened through the master: no path of the container is walked for it. */
@@ -86,6 +96,8 @@ int console_open(struct init *in, struct err *err)
         if (console_open_pair(in->root_fd, &in->spec->process, &in->ptmx_fd, &in->console_fd, err) < 0 ||
             bind_console(in, err) < 0)
                 return err_add(err, "console");
+        if (in->request->plain_lines)
+                runtime_plain_lines(in->console_fd);
         if (sync_send_fd(in->sync_fd, SYNC_CONSOLE, in->ptmx_fd, err) < 0)
                 return -1;
         mem_closep(&in->ptmx_fd);

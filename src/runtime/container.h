@@ -43,6 +43,7 @@ struct runtime_create {
         int start_listen_fd;                  /* a listening SOCK_SEQPACKET unix socket: the start comes over a connection to it
                                                  (runtime_start with that connection as start_fd), so that it can come from a
                                                  process that is not the creator; 0 or -1: none */
+        bool plain_lines;                     /* the terminal is one of runtime_plain_lines() from the first on */
         runtime_namespaces_fn on_namespaces;  /* or NULL */
         void *data;
 };
@@ -69,6 +70,9 @@ int runtime_remove(struct runtime_container *c, struct err *err);
  * user namespace asks: for the bundle of another runtime, which takes a finished tree and knows no "lowerdir+=" or "idmap". */
 int runtime_mount_at(const struct oci_spec *spec, const struct oci_mount *m, const char *path, struct err *err);
 
+/* Ends of lines leave this terminal as they were written, without a carriage return: for who copies them to a terminal of his own, or a pipe. */
+void runtime_plain_lines(int fd);
+
 /* A further process inside a running container. */
 struct runtime_exec {
         pid_t pid;                            /* the container's init */
@@ -84,6 +88,7 @@ struct runtime_exec {
         int stdio[3];
         int preserve_fds;
         bool ignore_paused;                   /* start it in a frozen group all the same: this waits until that is thawed */
+        bool plain_lines;                     /* the terminal is one of runtime_plain_lines() from the first on */
 };
 struct runtime_exec_result { pid_t pid; int pidfd; int console_fd; };
 /* Joins every namespace of init through one pidfd, its cgroup and root, then runs the process as a child of the caller.

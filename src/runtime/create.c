@@ -64,11 +64,8 @@ static void close_inherited(struct create *c)
 {
         mem_closep(&c->in.sync_fd);
         mem_closep(&c->in.stage_fd);
-        mem_closep(&c->in.root_mount_fd);
-        mem_closep(&c->in.userns_fd);
         mem_closep(&c->in.label_fd);
-        for (size_t i = 0; c->in.mount_fds && i < c->spec->mount_count; i++)
-                mem_closep(&c->in.mount_fds[i]);
+        prepared_close(&c->in);
         namespaces_close(c->in.ns_fds);
 }
 
@@ -87,7 +84,7 @@ static void create_done(struct create *c)
         mem_closep(&c->sync_fd);
         mem_closep(&c->pidfd);
         mem_closep(&c->console_fd);
-        free(c->in.mount_fds);
+        prepared_done(&c->in);
         seccomp_filter_done(&c->filter);
         free(c->label);
         free(c->cgroup_path);
@@ -135,74 +132,6 @@ static int make_stage(struct create *c, struct err *err)
         return c->in.stage_fd < 0 ? -1 : 0;
 }
 
-/* Who is privileged here and not in the container's user namespace opens what is mounted from the host beforehand: init
- * could neither reach it nor map its ids. */
-static int prepare_mount(struct create *c, const struct oci_mount *m, int *ret_fd, struct err *err)
-{
-        _cleanup_mount_words_ struct mount_words w = { 0 };
-        mount_words_parse(m, &w);
-        if (w.remount || (!w.bind && !str_eq(m->type, "overlay")))
-                return 0;
-        int base = c->request->bundle_fd >= 0 ? c->request->bundle_fd : AT_FDCWD;
-        _cleanup_close_ int userns = -1;
-        if (m->uid_map_count &&
-            (userns = idmap_userns(m->uid_maps, m->uid_map_count, m->gid_maps, m->gid_map_count, err)) < 0)
-                return -1;
-        _cleanup_close_ int fd = mount_make(m, &w, base, userns >= 0 ? userns : c->in.userns_fd, err);
-        if (fd < 0 || (w.bind && !w.propagation && mount_set_propagation(fd, MS_SLAVE, true, err) < 0))
-                return -1;
-        *ret_fd = TAKE_FD(fd);
-        return 0;
-}
-
-/* A descriptor of the bundle leads into our mounts, and init has copies of them: what is relative to it is opened by us. */
-static bool is_relative(const struct create *c, const struct oci_mount *m)
-{
-        return c->request->bundle_fd >= 0 && !str_empty(m->source) && m->source[0] != '/' &&
-               !c->spec->namespaces[OCI_NS_MOUNT].path;
-}
-
-static bool needs_mapping(const struct oci_mount *m)
-{
-        _cleanup_mount_words_ struct mount_words w = { 0 };
-        if (!m)
-                return false;
-        mount_words_parse(m, &w);
-        return w.idmap;
-}
-
-static int prepare_mounts(struct create *c, struct err *err)
-{
-        const struct oci_spec *s = c->spec;
-        bool privileged = geteuid() == 0 && c->in.in_userns, mapped = needs_mapping(c->request->rootfs);
-        c->in.mount_fds = xcalloc(s->mount_count, sizeof(int));
-        for (size_t i = 0; i < s->mount_count; i++)
-                c->in.mount_fds[i] = -1;
-        for (size_t i = 0; i < s->mount_count; i++)
-                mapped = mapped || needs_mapping(&s->mounts[i]);
-        if (mapped && s->uid_map_count && c->in.ns_fds[OCI_NS_USER] < 0 &&
-            (c->in.userns_fd = idmap_userns(s->uid_maps, s->uid_map_count, s->gid_maps, s->gid_map_count, err)) < 0)
-                return -1;
-        if (mapped && c->in.ns_fds[OCI_NS_USER] >= 0 &&
-            (c->in.userns_fd = fcntl(c->in.ns_fds[OCI_NS_USER], F_DUPFD_CLOEXEC, 3)) < 0)
-                return err_sys(err, "duplicate a descriptor");
-        struct oci_mount bound = { .destination = (char *)"/",
-                                   .type = (char *)"bind",
-                                   .source = s->root_path,
-                                   .options = (char *[]){ (char *)"rbind", NULL } };
-        const struct oci_mount *root = c->request->rootfs ? c->request->rootfs : &bound;
-        if ((privileged || needs_mapping(root) || (root == &bound && is_relative(c, root))) &&
-            prepare_mount(c, root, &c->in.root_mount_fd, err) < 0)
-                return err_add(err, root == &bound ? "root.path" : "root");
-        for (size_t i = 0; i < s->mount_count; i++) {
-                const struct oci_mount *m = &s->mounts[i];
-                bool ours = privileged || needs_mapping(m) || is_relative(c, m) || (m->source && mount_is_foreign(m->source));
-                if (ours && prepare_mount(c, m, &c->in.mount_fds[i], err) < 0)
-                        return err_add(err, "mounts[%zu]: mount %s", i, m->destination);
-        }
-        return 0;
-}
-
 static void choose_flags(struct create *c)
 {
         const struct oci_namespace *ns = c->spec->namespaces;
@@ -244,7 +173,7 @@ static int prepare(struct create *c, struct err *err)
                 return -1;
         c->in.cgroup_path = c->cgroup_path;
         c->in.wait_cgroup = true;
-        return open_sockets(c, err) < 0 || make_stage(c, err) < 0 || prepare_mounts(c, err) < 0 ? -1 : 0;
+        return open_sockets(c, err) < 0 || make_stage(c, err) < 0 || prepared_make(&c->in, err) < 0 ? -1 : 0;
 }
 
 /* ---- groups ---- */
@@ -353,6 +282,8 @@ static int take_message(struct create *c, struct err *err)
                 return hand_over(c, fd, err);
         case SYNC_MOUNTED:
                 return run_hooks(c, err);
+        case SYNC_MOUNT:
+                return prepared_give(&c->in, c->sync_fd, c->pid, p.message.step, err);
         case SYNC_STAGE:
                 return stage_error(&p.message, err);
         case SYNC_ERROR:

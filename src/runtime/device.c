@@ -38,12 +38,13 @@ static bool is_same(int dir_fd, const char *name, const struct oci_device *d)
                (d->type == 'p' || st.st_rdev == makedev((unsigned)d->major, (unsigned)d->minor));
 }
 
-/* Inside a user namespace nodes cannot be made: the host's is bound over an empty file. */
-static int bind_device(int dir_fd, const char *name, const struct oci_device *d, struct err *err)
+/* Inside a user namespace nodes cannot be made: one that the runtime made, or the host's, is bound over an empty file. */
+static int bind_device(const struct init *in, int dir_fd, const char *name, const struct oci_device *d, struct err *err)
 {
         struct stat st;
-        _cleanup_close_ int source = mount_clone(AT_FDCWD, d->path, false, err);
-        if (source < 0)
+        bool listed = in->device_fds && d >= in->spec->devices && d < in->spec->devices + in->spec->device_count;
+        _cleanup_close_ int source = listed ? TAKE_FD(in->device_fds[d - in->spec->devices]) : -1;
+        if (source < 0 && (source = mount_clone(AT_FDCWD, d->path, false, err)) < 0)
                 return -1;
         if (fstat(source, &st) < 0 || (st.st_mode & S_IFMT) != device_type(d) ||
             st.st_rdev != makedev((unsigned)d->major, (unsigned)d->minor))
@@ -87,9 +88,9 @@ static int make_device(const struct init *in, int dir_fd, const char *name, cons
                         return err_sys(err, "make room for a node");
         }
         if (bind)
-                return bind_device(dir_fd, name, d, err);
+                return bind_device(in, dir_fd, name, d, err);
         if (mknodat(dir_fd, name, mode, number) < 0)
-                return errno == EPERM ? bind_device(dir_fd, name, d, err) : err_sys(err, "make node");
+                return errno == EPERM ? bind_device(in, dir_fd, name, d, err) : err_sys(err, "make node");
         return own_device(dir_fd, name, d, err);
 }
 

@@ -200,6 +200,8 @@ static int take_terminal(struct exec *x, int ret_stdio[3], struct err *err)
                 return -1;
         if (ioctl(slave, TIOCSCTTY, 0) < 0)
                 return err_sys(err, "take the terminal");
+        if (x->request->plain_lines)
+                runtime_plain_lines(slave);
         if (sync_send_fd(x->their_sync_fd, SYNC_CONSOLE, master, err) < 0)
                 return -1;
         mem_closep(&master);

@@ -29,7 +29,8 @@ struct init {
         bool guarded;                  /* others may already be where we are: not dumpable */
         const char *cgroup_path;       /* as created, below each hierarchy */
         int root_mount_fd;             /* made by the runtime beforehand, -1 */
-        int *mount_fds;                /* likewise, one a spec mount; NULL: none */
+        int *mount_fds;                /* likewise, one a spec mount; -1: init's to make, MOUNT_LATE: init's to ask for */
+        int *device_fds;               /* nodes in a user namespace, one a spec device, -1; NULL: none */
         int userns_fd;                 /* of the container, for mapped mounts; -1 */
         /* init's own */
         int root_fd;                   /* the container's root, attached */
@@ -57,6 +58,13 @@ struct sync_packet {
 int sync_receive(int fd, struct sync_packet *ret, int *ret_fd, struct err *err);
 /* Waits for exactly this one. */
 int sync_expect(int fd, enum sync_type type, struct err *err);
+
+/* ---- what the runtime makes for init (prepared.c) ---- */
+#define MOUNT_LATE (-2)
+int prepared_make(struct init *in, struct err *err);           /* before the clone */
+int prepared_give(struct init *in, int sync_fd, pid_t pid, int32_t index, struct err *err);    /* when init asks with SYNC_MOUNT */
+void prepared_close(struct init *in);                          /* what init has as its own copies by now */
+void prepared_done(struct init *in);
 
 /* ---- pieces of the root ---- */
 int root_build(struct init *in, struct err *err);              /* attaches root and mounts, devices, masks */

@@ -80,13 +80,12 @@ static int set_names(const struct oci_spec *spec, struct err *err)
         return 0;
 }
 
-/* A session keyring of its own keeps the host's keys away. Quota or a missing key facility is no reason not to start. */
+/* A session keyring of its own keeps the host's keys away. Quota or a missing key facility is no reason not to start. One with a name would
+ * be looked for among those of all containers, and be another's where that has the same id. */
 static void new_keyring(const struct runtime_create *request)
 {
-        if (request->no_new_keyring)
-                return;
-        _cleanup_free_ char *name = xasprintf("_ses.%s", request->id);
-        (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0);
+        if (!request->no_new_keyring)
+                (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0);
 }
 
 int init_wait_network(struct init *in, struct err *err)

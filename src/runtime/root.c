@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include "base/path.h"
@@ -23,7 +24,7 @@ static int open_propagating(struct init *in, struct err *err)
                 const struct oci_mount *m = &in->spec->mounts[i];
                 _cleanup_mount_words_ struct mount_words w = { 0 };
                 mount_words_parse(m, &w);
-                if (!mount_words_propagates(&w) || in->mount_fds[i] >= 0)
+                if (!mount_words_propagates(&w) || in->mount_fds[i] != -1)
                         continue;
                 in->mount_fds[i] = mount_make(m, &w, base_fd(in), in->userns_fd, err);
                 if (in->mount_fds[i] < 0)
@@ -157,6 +158,21 @@ static int in_turn(int early_fd)
         return copy;
 }
 
+/* The runtime's part of a mount whose source only now is there. What it sent before comes first. */
+static int ask_mount(struct init *in, size_t index, struct err *err)
+{
+        struct sync_packet p;
+        struct sync_message m = { .type = SYNC_MOUNT, .step = (int32_t)index };
+        int fd = -1;
+        if (init_wait_cgroup(in, err) < 0 || init_wait_network(in, err) < 0)
+                return -1;
+        if (send(in->sync_fd, &m, SYNC_SHORT, MSG_NOSIGNAL) < 0)
+                return err_sys(err, "ask for a mount");
+        if (sync_receive(in->sync_fd, &p, &fd, err) < 0)
+                return -1;
+        return p.message.type == SYNC_MOUNT && fd >= 0 ? fd : err_set(err, ERR_SYSTEM, "the runtime has gone away");
+}
+
 /* A tmpfs that nothing is said of looks like the directory it covers. */
 static void keep_mode(const struct init *in, const struct oci_mount *m, struct mount_words *w)
 {
@@ -178,7 +194,10 @@ static int add_mount(struct init *in, size_t index, struct err *err)
         add_label(in, m, &w);
         if (w.remount)
                 return remount(in, m, &w, err);
-        _cleanup_close_ int fd = in_turn(TAKE_FD(in->mount_fds[index]));
+        bool asked = in->mount_fds[index] == MOUNT_LATE;
+        _cleanup_close_ int fd = asked ? ask_mount(in, index, err) : in_turn(TAKE_FD(in->mount_fds[index]));
+        if (asked && fd < 0)
+                return -1;
         if (!w.bind && str_eq(m->type, "tmpfs"))
                 keep_mode(in, m, &w);
         bool late = !w.bind && str_eq(m->type, "tmpfs") && (w.set & MOUNT_ATTR_RDONLY);

@@ -42,10 +42,10 @@ enum stage_step { STAGE_CWD, STAGE_CWD_OUTSIDE, STAGE_BOUNDING, STAGE_GROUPS, ST
 
 /* What is said over the sync socket, in both directions. */
 enum sync_type { SYNC_MAPPED = 1, SYNC_CGROUP, SYNC_NO_CGROUP, SYNC_NETWORK, SYNC_HOOKS_DONE, SYNC_START,           /* to init */
-                 SYNC_MOUNTED, SYNC_CONSOLE, SYNC_READY, SYNC_LISTENER, SYNC_ERROR, SYNC_STAGE };   /* from init */
+                 SYNC_MOUNTED, SYNC_MOUNT, SYNC_CONSOLE, SYNC_READY, SYNC_LISTENER, SYNC_ERROR, SYNC_STAGE };   /* from init */
 struct sync_message {
         uint32_t type;
-        int32_t step, error;           /* SYNC_STAGE: enum stage_step and errno */
+        int32_t step, error;           /* SYNC_STAGE: enum stage_step and errno; SYNC_MOUNT: index of the mount asked for, whose answer is one */
         char text[256];                /* SYNC_STAGE: the command */
 };
 #define SYNC_SHORT 12                  /* bytes of a message without its text */
