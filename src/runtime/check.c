@@ -85,6 +85,25 @@ static int check_rest(const struct oci_spec *s, struct err *err)
         return s->seccomp ? check_seccomp(s->seccomp, err) : 0;
 }
 
+/* What fits the kernel's 32 bits of a device: a C library would cut it off, and another device come of it. */
+static int check_devices(const struct oci_spec *s, struct err *err)
+{
+        for (size_t i = 0; i < s->device_count; i++) {
+                const struct oci_device *d = &s->devices[i];
+                if (d->type != 'p' && (d->major < 0 || d->major > 0xfff || d->minor < 0 || d->minor > 0xfffff))
+                        return err_set(err, ERR_INVALID, "linux.devices[%zu]: %s: no device has this number", i, d->path);
+        }
+        return 0;
+}
+
+static int check_maps(const struct oci_id_map *maps, size_t count, const char *field, struct err *err)
+{
+        for (size_t i = 0; i < count; i++)
+                if (maps[i].size == 0)
+                        return err_set(err, ERR_INVALID, "linux.%s[%zu].size: is 0", field, i);
+        return 0;
+}
+
 static bool is_mapped(const struct oci_id_map *maps, size_t count, uint32_t id)
 {
         for (size_t i = 0; i < count; i++)
@@ -97,6 +116,8 @@ static bool is_mapped(const struct oci_id_map *maps, size_t count, uint32_t id)
 static int check_user(const struct oci_spec *s, struct err *err)
 {
         const struct oci_process *p = &s->process;
+        if (check_maps(s->uid_maps, s->uid_map_count, "uidMappings", err) < 0 || check_maps(s->gid_maps, s->gid_map_count, "gidMappings", err) < 0)
+                return -1;
         if (s->namespaces[OCI_NS_USER].path)
                 return 0;
         if (!is_mapped(s->uid_maps, s->uid_map_count, p->uid))
@@ -115,7 +136,7 @@ int create_check(const struct runtime_create *r, struct err *err)
         const struct oci_spec *s = r->spec;
         if (str_empty(r->id))
                 return err_set(err, ERR_INVALID, "a container without id");
-        if (process_check(&s->process, err) < 0 || check_namespaces(s, err) < 0 || check_mounts(r, err) < 0 || check_rest(s, err) < 0 ||
+        if (process_check(&s->process, err) < 0 || check_namespaces(s, err) < 0 || check_mounts(r, err) < 0 || check_rest(s, err) < 0 || check_devices(s, err) < 0 ||
             check_user(s, err) < 0 || sysctl_check(s, err) < 0)
                 return -1;
         if (!str_empty(s->mount_label) && access("/sys/fs/selinux/enforce", F_OK) < 0)
