@@ -169,7 +169,14 @@ const struct command command_run = {
                        "that of the command: 125 when tare itself fails, 126 when the container's command cannot be executed, 127 when it does "
                        "not exist, 128+n when it was ended by signal n.\n\n"
                        "--userns=private (or auto) runs the container in a user namespace of its own, mapped to the range that /etc/subuid and "
-                       "/etc/subgid give to \"tare\" or \"root\". --time-offset shifts its monotonic and boot clocks by seconds. Publishing on "
+                       "/etc/subgid give to \"tare\" or \"root\". --time-offset shifts its monotonic and boot clocks by seconds.\n\n"
+                       "--health-cmd, or the image's HEALTHCHECK, is run in the container every --health-interval (30 seconds) and given "
+                       "--health-timeout (30 seconds); after --health-retries failures in a row (3) it is unhealthy. Until --health-start-period is "
+                       "over or one has succeeded failures do not count, and --health-start-interval (5 seconds) is the interval. Of an "
+                       "unhealthy container --health-on-failure makes what kill or stop would, or restarts it, whatever its --restart says, with "
+                       "the delays of a restart. A check tells no exec events, only health_status when that changes.\n\n"
+                       "--restart=always and unless-stopped also hold after a reboot where tare.service is enabled: see "
+                       "tare-system-boot(1).\n\nPublishing on "
                        "IPv6 addresses is not done yet.",
         .examples = "tare run --rm -it debian:12 bash -- a shell that is gone when it ends\n"
                     "tare run -d --name web -p 8080:80 nginx -- a server in the background, published on port 8080",

@@ -33,8 +33,8 @@ const struct command command_wait = {
         .max_args = -1,
         .args = "CONTAINER [CONTAINER...]",
         .description = "Blocks until each container has stopped and prints its exit code, one a line. --condition=next-exit waits "
-                       "for an end after now, removed until it is gone. created, running, paused, healthy and unhealthy wait for that state, and print -1; a container that has "
-                       "exited by then is an error.",
+                       "for an end after now, removed until it is gone. created, running, paused, healthy and unhealthy wait for "
+                       "that state, and print -1; a container that has exited by then is an error.",
         .examples = "tare wait --condition=healthy db -- until its health check says so\n",
         .run = wait_run,
 };

@@ -47,13 +47,13 @@ static void text_to_file(const struct rig *r, const char *name, const char *text
 }
 
 /* Says who it is, whether the lock was free when it came, whether it has inherited it, and what the status was. */
-static void cleanup_write(const struct rig *r)
+static void cleanup_write(const struct rig *r, const char *probe)
 {
         _cleanup_free_ char *text = xasprintf(
-                "#!/bin/sh\nexec >%s/marker.tmp\necho \"$*\"\nflock -n %s/run/monitor.pid echo free || echo held\nflock -n $4 && echo mine\n"
+                "#!/bin/sh\ncd %s\n[ \"$2\" != probe ] || { echo \"$*\" >>probes; %s\nexit 2; }\nexec >%s/marker.tmp\necho \"$*\"\nflock -n %s/run/monitor.pid echo free || echo held\nflock -n $4 && echo mine\n"
                 "cat %s/run/status.json\nls -l /proc/$$/fd >%s/fds\ngrep -c -e socket: -e pipe: -e anon_inode: "
                 "%s/fds\nmv %s/marker.tmp %s/marker\n",
-                r->dir, r->dir, r->dir, r->dir, r->dir, r->dir, r->dir);
+                r->dir, probe ? probe : ":", r->dir, r->dir, r->dir, r->dir, r->dir, r->dir, r->dir);
         text_to_file(r, "cleanup", text, 0755);
 }
 
@@ -122,6 +122,8 @@ static void monitor_exec(const struct rig *r, const struct rig_options *o, struc
         m.log_max_size = o->log_max_size, m.log_max_files = o->log_max_files;
         m.restarts = 3;
         m.cleanup_program = cleanup;
+        m.health_interval = o->health_interval, m.health_start_interval = o->health_start_interval;
+        m.health_start_period = o->health_start_period;
         m.cgroup_path = (char *)(uintptr_t)o->cgroup_path;
         if (o->port_fd)
                 m.port_fds_first = o->port_fd, m.port_fds_count = 1;
@@ -162,7 +164,7 @@ void rig_start(struct rig *r, const struct rig_options *o)
         r->dir_fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_int_equal(mkdirat(r->dir_fd, "run", 0700), 0);
         r->run_fd = openat(r->dir_fd, "run", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        cleanup_write(r);
+        cleanup_write(r, o->probe);
         ends_make(r, o, &e);
         if (o->attach)
                 greet_first(r, o, &e);

@@ -22,6 +22,8 @@ struct rig_options {
         uint32_t log_max_files;
         const char *cgroup_path;
         int port_fd; /* 0: none */
+        int64_t health_interval, health_start_interval, health_start_period;
+        const char *probe; /* of /bin/sh: what a check does */
 };
 
 struct rig {
