@@ -41,7 +41,6 @@ struct cgroup_driver {
         bool (*frozen)(const char *path);
         int (*remove)(const char *path, struct err *err);
         uint64_t (*oom_kills)(const char *path);
-        void (*stats)(const char *path, struct cgroup_stats *ret);
         void (*usage)(const char *path, json_t *usage);      /* sets the keys it knows */
         const char *(*procs)(void);    /* the hierarchy whose cgroup.procs names every process of a group */
 };
@@ -50,8 +49,6 @@ extern const struct cgroup_driver cgroup_v1, cgroup_v2, cgroup_hybrid;
 int cgroup_v1_limit(const char *path, const struct oci_resources *r, bool update, struct err *err);
 int cgroup_v1_devices(const char *path, const struct oci_resources *r, struct err *err);
 int cgroup_v2_limit(const char *path, const struct oci_resources *r, struct err *err);
-void cgroup_v1_stats(const char *path, struct cgroup_stats *ret);
-void cgroup_v2_stats(const char *path, struct cgroup_stats *ret);
 void cgroup_v1_usage(const char *path, json_t *usage);
 void cgroup_v2_usage(const char *path, json_t *usage);
 

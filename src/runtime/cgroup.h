@@ -62,12 +62,23 @@ bool cgroup_only_unified(void);
 bool cgroup_supports(const char *controller, const char *v1_file, const char *v2_file);
 
 struct cgroup_stats {
-        uint64_t cpu_usage_ns, cpu_user_ns, cpu_system_ns, throttled_periods, throttled_ns;
+        uint64_t cpu_usage_ns, cpu_user_ns, cpu_system_ns, periods, throttled_periods, throttled_ns;
         uint64_t memory_usage, memory_limit, memory_max_usage, memory_inactive_file, memory_swap;   /* bytes; limit UINT64_MAX: none */
         uint64_t pids_current, pids_limit;
         uint64_t io_read_bytes, io_write_bytes, io_read_ops, io_write_ops;
+        uint64_t oom_kills;
+        /* pressure (v2): time in which some, or all, tasks stood still for want of it; 0 where it is not measured */
+        uint64_t cpu_waiting_us, memory_waiting_us, memory_stalled_us, io_waiting_us, io_stalled_us;
 };
 int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct err *err);
+/* For who reads many groups right below `parent` again and again: a descriptor of the parent in every hierarchy is kept, and a group costs
+ * a look and a read of each file: without `all` only of those for cpu_usage_ns, memory_usage, _inactive_file and _limit, pids_current and io
+ * bytes. ERR_NOT_FOUND when there is no such parent; of stats, when the group is gone. */
+struct cgroup_reader;
+int cgroup_reader_open(const char *parent, struct cgroup_reader **ret, struct err *err);
+void cgroup_reader_free(struct cgroup_reader *r);
+DEFINE_CLEANUP(struct cgroup_reader *, cgroup_reader_free)
+int cgroup_reader_stats(struct cgroup_reader *r, const char *name, bool all, struct cgroup_stats *ret, struct err *err);
 /* All numbers the kernel keeps of the group, as the "data" object of runc's `events --stats`: cpu with its share per
  * processor and throttling, cpuset, memory with the raw lines of memory.stat, pids, blkio entries, hugetlb; on v2 pressure
  * ("psi") of cpu, memory and io. What the kernel does not have is absent or 0. *ret is jansson's, owned by the caller. */

@@ -132,25 +132,6 @@ static uint64_t hybrid_oom_kills(const char *path)
         return cgroup_top_of("memory") ? cgroup_v1.oom_kills(path) : cgroup_v2.oom_kills(path);
 }
 
-static void hybrid_stats(const char *path, struct cgroup_stats *s)
-{
-        struct cgroup_stats two = { 0 };
-        cgroup_v1.stats(path, s);
-        cgroup_v2.stats(path, &two);
-#define FROM_TWO(field) (s->field = two.field)
-        if (!cgroup_top_of("memory")) {
-                FROM_TWO(memory_usage), FROM_TWO(memory_limit), FROM_TWO(memory_max_usage), FROM_TWO(memory_inactive_file);
-                FROM_TWO(memory_swap);
-        }
-        if (!cgroup_top_of("pids"))
-                FROM_TWO(pids_current), FROM_TWO(pids_limit);
-        if (!cgroup_top_of("cpuacct"))
-                FROM_TWO(cpu_usage_ns), FROM_TWO(cpu_user_ns), FROM_TWO(cpu_system_ns);
-        if (!cgroup_top_of("blkio"))
-                FROM_TWO(io_read_bytes), FROM_TWO(io_write_bytes), FROM_TWO(io_read_ops), FROM_TWO(io_write_ops);
-#undef FROM_TWO
-}
-
 static void hybrid_usage(const char *path, json_t *usage)
 {
         _cleanup_json_ json_t *two = json_object();
@@ -176,7 +157,6 @@ const struct cgroup_driver cgroup_hybrid = {
         .frozen = hybrid_frozen,
         .remove = hybrid_remove,
         .oom_kills = hybrid_oom_kills,
-        .stats = hybrid_stats,
         .usage = hybrid_usage,
         .procs = hybrid_procs,
 };

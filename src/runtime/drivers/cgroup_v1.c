@@ -168,7 +168,6 @@ const struct cgroup_driver cgroup_v1 = {
         .frozen = v1_frozen,
         .remove = v1_remove,
         .oom_kills = v1_oom_kills,
-        .stats = cgroup_v1_stats,
         .usage = cgroup_v1_usage,
         .procs = v1_procs,
 };

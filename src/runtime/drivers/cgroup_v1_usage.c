@@ -5,8 +5,6 @@
 #include "base/str.h"
 #include "runtime/cgroup-internal.h"
 
-#define UNLIMITED UINT64_C(0x7000000000000000)
-
 /* Calls of fn for the lines "8:0 Read 123" of a blkio file. */
 typedef void (*block_fn)(void *data, unsigned major, unsigned minor, const char *kind, uint64_t value);
 static void read_block(const char *top, const char *path, const char *file, block_fn fn, void *data)
@@ -23,66 +21,6 @@ static void read_block(const char *top, const char *path, const char *file, bloc
                         fn(data, major, minor, "", value);
         }
 }
-
-/* ---- the few numbers of `stats` ---- */
-
-struct sums {
-        uint64_t reads, writes;
-};
-static void sum_block(void *data, unsigned major, unsigned minor, const char *kind, uint64_t value)
-{
-        struct sums *sums = data;
-        if (str_eq(kind, "Read"))
-                sums->reads += value;
-        else if (str_eq(kind, "Write"))
-                sums->writes += value;
-}
-
-static void memory_stats(const char *top, const char *path, struct cgroup_stats *s)
-{
-        s->memory_usage = cgroup_read_u64(top, path, "memory.usage_in_bytes", 0);
-        s->memory_max_usage = cgroup_read_u64(top, path, "memory.max_usage_in_bytes", 0);
-        s->memory_limit = cgroup_read_u64(top, path, "memory.limit_in_bytes", UINT64_MAX);
-        if (s->memory_limit >= UNLIMITED)
-                s->memory_limit = UINT64_MAX;
-        s->memory_inactive_file = cgroup_read_key(top, path, "memory.stat", "total_inactive_file", 0);
-        s->memory_swap = cgroup_read_key(top, path, "memory.stat", "total_swap", 0);
-}
-
-static void block_stats(const char *top, const char *path, struct cgroup_stats *s)
-{
-        struct sums bytes = { 0 }, ops = { 0 };
-        read_block(top, path, "blkio.throttle.io_service_bytes_recursive", sum_block, &bytes);
-        read_block(top, path, "blkio.throttle.io_serviced_recursive", sum_block, &ops);
-        s->io_read_bytes = bytes.reads;
-        s->io_write_bytes = bytes.writes;
-        s->io_read_ops = ops.reads;
-        s->io_write_ops = ops.writes;
-}
-
-void cgroup_v1_stats(const char *path, struct cgroup_stats *s)
-{
-        const char *top;
-        if ((top = cgroup_top_of("cpuacct"))) {
-                s->cpu_usage_ns = cgroup_read_u64(top, path, "cpuacct.usage", 0);
-                s->cpu_user_ns = cgroup_read_u64(top, path, "cpuacct.usage_user", 0);
-                s->cpu_system_ns = cgroup_read_u64(top, path, "cpuacct.usage_sys", 0);
-        }
-        if ((top = cgroup_top_of("cpu"))) {
-                s->throttled_periods = cgroup_read_key(top, path, "cpu.stat", "nr_throttled", 0);
-                s->throttled_ns = cgroup_read_key(top, path, "cpu.stat", "throttled_time", 0);
-        }
-        if ((top = cgroup_top_of("memory")))
-                memory_stats(top, path, s);
-        if ((top = cgroup_top_of("pids"))) {
-                s->pids_current = cgroup_read_u64(top, path, "pids.current", 0);
-                s->pids_limit = cgroup_read_u64(top, path, "pids.max", UINT64_MAX);
-        }
-        if ((top = cgroup_top_of("blkio")))
-                block_stats(top, path, s);
-}
-
-/* ---- all of them ---- */
 
 static void cpu_usage(const char *path, json_t *usage)
 {

@@ -144,7 +144,6 @@ const struct cgroup_driver cgroup_v2 = {
         .frozen = v2_frozen,
         .remove = v2_remove,
         .oom_kills = v2_oom_kills,
-        .stats = cgroup_v2_stats,
         .usage = cgroup_v2_usage,
         .procs = v2_procs,
 };

@@ -33,37 +33,6 @@ static void read_io(const char *path, io_fn fn, void *data)
         }
 }
 
-static void sum_io(void *data, unsigned major, unsigned minor, const char *key, uint64_t value)
-{
-        struct cgroup_stats *s = data;
-        uint64_t *at = str_eq(key, "rbytes")   ? &s->io_read_bytes
-                       : str_eq(key, "wbytes") ? &s->io_write_bytes
-                       : str_eq(key, "rios")   ? &s->io_read_ops
-                       : str_eq(key, "wios")   ? &s->io_write_ops
-                                               : NULL;
-        if (at)
-                *at += value;
-}
-
-/* ---- the few numbers of `stats` ---- */
-
-void cgroup_v2_stats(const char *path, struct cgroup_stats *s)
-{
-        s->cpu_usage_ns = cgroup_read_key(top(), path, "cpu.stat", "usage_usec", 0) * 1000;
-        s->cpu_user_ns = cgroup_read_key(top(), path, "cpu.stat", "user_usec", 0) * 1000;
-        s->cpu_system_ns = cgroup_read_key(top(), path, "cpu.stat", "system_usec", 0) * 1000;
-        s->throttled_periods = cgroup_read_key(top(), path, "cpu.stat", "nr_throttled", 0);
-        s->throttled_ns = cgroup_read_key(top(), path, "cpu.stat", "throttled_usec", 0) * 1000;
-        s->memory_usage = cgroup_read_u64(top(), path, "memory.current", 0);
-        s->memory_limit = cgroup_read_u64(top(), path, "memory.max", UINT64_MAX);
-        s->memory_max_usage = cgroup_read_u64(top(), path, "memory.peak", 0);
-        s->memory_inactive_file = cgroup_read_key(top(), path, "memory.stat", "inactive_file", 0);
-        s->memory_swap = cgroup_read_u64(top(), path, "memory.swap.current", 0);
-        s->pids_current = cgroup_read_u64(top(), path, "pids.current", 0);
-        s->pids_limit = cgroup_read_u64(top(), path, "pids.max", UINT64_MAX);
-        read_io(path, sum_io, s);
-}
-
 /* ---- all of them ---- */
 
 static json_t *scaled(uint64_t value, uint64_t factor)
