@@ -91,23 +91,28 @@ static int add_rows(const struct template *t, const json_t *rows, struct buf *ou
         return 0;
 }
 
-int table_print(json_t *rows, const struct table_column *known, const char *const *shown, const char *format,
-                struct err *err)
+int table_format(json_t *rows, const struct table_column *known, const char *const *shown, const char *format, struct buf *ret, struct err *err)
 {
         enum table_mode mode;
         _cleanup_free_ char *text = format_template(str_empty(format) ? "table" : format, shown, &mode);
         _cleanup_(template_freep) struct template *t = NULL;
-        _cleanup_buf_ struct buf out = { 0 }, aligned = { 0 };
+        _cleanup_buf_ struct buf out = { 0 };
         if (template_parse(text, &t, err) < 0)
                 return -1;
         if (mode == MODE_TABLE && add_headings(t, known, &out, err) < 0)
                 return -1;
         if (add_rows(t, rows, &out, err) < 0)
                 return -1;
-        if (mode == MODE_TABLE) {
-                if (tabulate(out.data, out.len, TABULATE_LEAST, &aligned, err) < 0)
-                        return -1;
-                return out_write(aligned.data, aligned.len, err);
-        }
+        if (mode == MODE_TABLE)
+                return tabulate(out.data, out.len, TABULATE_LEAST, ret, err);
+        return out.len ? buf_add(ret, out.data, out.len, err) : 0;
+}
+
+int table_print(json_t *rows, const struct table_column *known, const char *const *shown, const char *format,
+                struct err *err)
+{
+        _cleanup_buf_ struct buf out = { 0 };
+        if (table_format(rows, known, shown, format, &out, err) < 0)
+                return -1;
         return out_write(out.len ? out.data : "", out.len, err);
 }

@@ -120,7 +120,8 @@ int container_end_unhealthy(struct engine *e, struct container *c, struct err *e
 /* --- events (events/events.h); called when it is done --- */
 void container_tell_one(struct engine *e, const struct container *c, const char *action, const char *key, const char *value);
 /* "oom" where it was, and "die"; c->status is the last word. */
-void container_tell_died(struct engine *e, const struct container *c);
+struct container_meter;
+void container_tell_died(struct engine *e, const struct container *c, const struct container_meter *used /* or NULL */);
 void container_tell_network(struct engine *e, const struct container *c, const struct network *n, const char *action);
 
 #endif

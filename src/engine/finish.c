@@ -12,19 +12,25 @@
 #include "engine/engine-internal.h"
 #include "engine/foreign-internal.h"
 #include "engine/log-internal.h"
+#include "engine/meter-internal.h"
 #include "runtime/cgroup.h"
 
 /* An init whose monitor was killed lives on until here. */
+static void init_end(const struct container *c)
+{
+        struct err ignored = ERR_INIT;
+        if (c->status.pid <= 0)
+                return;
+        _cleanup_close_ int pidfd = proc_open(c->status.pid, c->status.start_ticks, &ignored);
+        if (pidfd >= 0 && proc_signal(pidfd, 9, &ignored) == 0)
+                proc_wait_gone(pidfd, 10000, &ignored);
+}
+
 static int processes_end(struct engine *e, struct container *c, struct err *err)
 {
         struct err ignored = ERR_INIT;
         _cleanup_free_ char *path = container_cgroup_path(c);
         _cleanup_(cgroup_freep) struct cgroup *group = NULL;
-        if (c->status.pid > 0) {
-                _cleanup_close_ int pidfd = proc_open(c->status.pid, c->status.start_ticks, &ignored);
-                if (pidfd >= 0 && proc_signal(pidfd, 9, &ignored) == 0)
-                        proc_wait_gone(pidfd, 10000, &ignored);
-        }
         if (runtime_is_foreign(c->config.runtime)) /* where it fails, or is not installed any more, what follows does */
                 foreign_delete(e, c, &ignored);
         if (cgroup_open(path, &group, &ignored) < 0)
@@ -48,14 +54,16 @@ static int network_end(struct engine *e, const struct container *c, struct err *
         return 0;
 }
 
-static int row_end(struct engine *e, const struct container *c, struct err *err)
+/* used: NULL where it was not seen any more */
+static int row_end(struct engine *e, const struct container *c, const struct container_meter *used, struct err *err)
 {
         if (db_begin(engine_db(e), false, err) < 0)
                 return -1;
         _cleanup_rollback_ struct db *tx = engine_db(e);
         if (c->endpoint.container[0] && network_release(tx, c->id, err) < 0)
                 return -1;
-        if (container_row_finish(e, c->id, &c->status, err) < 0)
+        if (container_row_finish(e, c->id, &c->status, err) < 0 ||
+            (used && c->status.started && meter_row_write(e, c->id, c->status.started, used, err) < 0))
                 return -1;
         return db_commit(tx, err);
 }
@@ -99,17 +107,20 @@ int container_destroy(struct engine *e, struct container *c, bool volumes, struc
 
 static int finish(struct engine *e, struct container *c, bool monitor_waits, struct err *err)
 {
+        struct container_meter used;
+        init_end(c);
+        bool metered = meter_of_run(e, c, &used);
         if (processes_end(e, c, err) < 0)
                 return err_add(err, "container %.12s", c->id);
         if (c->status.state == STATE_EXITED && !c->death_told)
-                container_tell_died(e, c);
+                container_tell_died(e, c, metered ? &used : NULL);
         health_keep(e, c);
         if (network_end(e, c, err) < 0)
                 return err_add(err, "container %.12s", c->id);
         if (c->config.auto_remove)
                 return destroy(e, c, true, monitor_waits, err);
         c->status.pid = 0;
-        return row_end(e, c, err);
+        return row_end(e, c, metered ? &used : NULL, err);
 }
 
 int container_finish_locked(struct engine *e, struct container *c, struct err *err)
@@ -206,7 +217,8 @@ static int exited_act(struct engine *e, const char *id, int care, struct contain
         status.state = STATE_RESTARTING;
         status.pid = 0;
         *ret_again = true;
-        container_tell_died(e, c);
+        struct container_meter used;
+        container_tell_died(e, c, meter_of_run(e, c, &used) ? &used : NULL);
         return container_status_write(run_dir, &status, err);
 }
 

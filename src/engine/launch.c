@@ -31,7 +31,7 @@ struct launch {
         const struct container_start *how;
         struct start_plan plan;
         struct health_plan health;
-        int run_dir;
+        int run_dir, net_fd;
         int client;                            /* the monitor's end of the first attach session, -1 */
         int *port_fds;
         size_t port_fd_count;
@@ -46,6 +46,8 @@ static void launch_done(struct launch *l)
         free(l->port_fds);
         if (l->client >= 0)
                 close(l->client);
+        if (l->net_fd >= 0)
+                close(l->net_fd);
         start_plan_done(&l->plan);
         free(l->monitor);
         free(l->cleanup);
@@ -187,7 +189,7 @@ static void become_monitor(struct launch *l, const struct stdio *s, struct runti
         o = (struct monitor_options){
                 .id = (char *)(uintptr_t)c->id, .name = c->name, .run_dir = run_dir, .pid = r->pid, .start_ticks = r->start_time, .started = started,
                 .out_fd = s->out[0], .err_fd = s->err[0], .in_fd = s->in[0], .console_fd = r->console_fd, .client_fd = l->client,
-                .listen_fd = listening, .lock_fd = lock, .open_stdin = c->config.open_stdin, .stdin_once = c->config.stdin_once,
+                .listen_fd = listening, .lock_fd = lock, .net_fd = l->net_fd, .open_stdin = c->config.open_stdin, .stdin_once = c->config.stdin_once,
                 .log_driver = (char *)(uintptr_t)l->plan.log.driver, .log_path = l->plan.log.path, .log_max_size = l->plan.log.max_size,
                 .log_max_files = l->plan.log.max_files, .log_packer = l->plan.log.packer, .log_address = l->plan.log.address,
                 .log_format = (char *)(uintptr_t)l->plan.log.format, .log_facility = l->plan.log.facility, .log_ring = l->plan.log.ring,
@@ -196,13 +198,24 @@ static void become_monitor(struct launch *l, const struct stdio *s, struct runti
                 .health_start_period = l->health.start_period,
                 .cleanup_program = l->cleanup, .remove_at_end = l->leavings, .cgroup_path = l->plan.spec.cgroups_path, .port_fds_first = -1,
         };
-        const int kept[] = { o.out_fd, o.err_fd, o.in_fd, o.console_fd, o.client_fd, o.listen_fd, o.lock_fd };
+        const int kept[] = { o.out_fd, o.err_fd, o.in_fd, o.console_fd, o.client_fd, o.listen_fd, o.lock_fd, o.net_fd };
         for (size_t i = 0; i < ELEMENTS(kept); i++)
                 keep(kept[i]);
         keep_ports(l, &o);
         keep_mounts(l);
         char **argv = monitor_options_to_argv(&o, "tare-monitor");
         execv(l->monitor, argv);
+}
+
+/* Opened while init waits for its start: the shortest run is counted. What an earlier run left is not taken for this one's. */
+static void counters_open(struct launch *l, pid_t pid)
+{
+        char path[64];
+        unlinkat(l->run_dir, "meter", 0);
+        if (!l->container->endpoint.container[0])
+                return;
+        snprintf(path, sizeof(path), "/proc/%d/net/dev", (int)pid);
+        l->net_fd = open(path, O_RDONLY | O_CLOEXEC);
 }
 
 static void stdio_null(void)
@@ -222,6 +235,8 @@ static int launch_make(struct launch *l, struct stdio *s, struct runtime_contain
             stdio_make(&l->container->config, s, err) < 0)
                 return -1;
         int made = container_make(l, s, r, err);
+        if (made == 0)
+                counters_open(l, r->pid);
         if (made == 0 && status_running(l, r, started, err) == 0 && container_let_go(l, r, err) == 0)
                 return 0;
         unlinkat(l->run_dir, "status.json", 0);
@@ -305,7 +320,8 @@ int container_launch(struct engine *e, struct container *c, const struct network
                      int *ret_client, struct err *err)
 {
         _cleanup_close_ int ours = -1;
-        _cleanup_(launch_done) struct launch l = { .engine = e, .container = c, .network = network, .how = how, .run_dir = run_dir, .client = -1 };
+        _cleanup_(launch_done) struct launch l = { .engine = e, .container = c, .network = network, .how = how, .run_dir = run_dir, .net_fd = -1,
+                                                   .client = -1 };
         if (engine_program("tare-monitor", &l.monitor, err) < 0 || engine_program("tare", &l.cleanup, err) < 0 ||
             (c->config.init && engine_program("tare-init", &l.init, err) < 0) ||
             start_plan_make(e, c, run_dir, &l.plan, err) < 0)

@@ -14,6 +14,14 @@ static const char *const steps[] = {
         "CREATE TABLE container_volumes ("
         " container TEXT NOT NULL, volume TEXT NOT NULL, PRIMARY KEY (container, volume)) WITHOUT ROWID;"
         "CREATE INDEX container_volumes_volume ON container_volumes (volume);",
+        /* what each run used (engine/stats.h); started 0: the sum of older ones */
+        "CREATE TABLE meters ("
+        " container TEXT NOT NULL REFERENCES containers (id) ON DELETE CASCADE, started INTEGER NOT NULL, runs INTEGER NOT NULL, run_ms INTEGER NOT NULL,"
+        " cpu_ns INTEGER NOT NULL, cpu_user_ns INTEGER NOT NULL, cpu_system_ns INTEGER NOT NULL, memory_byte_ms INTEGER NOT NULL,"
+        " memory_peak INTEGER NOT NULL, io_read_bytes INTEGER NOT NULL, io_write_bytes INTEGER NOT NULL, io_read_ops INTEGER NOT NULL,"
+        " io_write_ops INTEGER NOT NULL, received INTEGER NOT NULL, sent INTEGER NOT NULL, oom_kills INTEGER NOT NULL, cpu_waiting_us INTEGER NOT NULL,"
+        " memory_waiting_us INTEGER NOT NULL, memory_stalled_us INTEGER NOT NULL, io_waiting_us INTEGER NOT NULL, io_stalled_us INTEGER NOT NULL,"
+        " PRIMARY KEY (container, started)) WITHOUT ROWID;",
         NULL,
 };
 

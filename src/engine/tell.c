@@ -1,6 +1,7 @@
 /* What is told of a container: docker's attributes, so that its clients' filters work. */
 #include "base/str.h"
 #include "engine/engine-internal.h"
+#include "engine/meter-internal.h"
 #include "events/events.h"
 
 static char **attributes_make(const struct container *c, char *const *more)
@@ -25,13 +26,16 @@ void container_tell_one(struct engine *e, const struct container *c, const char 
         container_tell(e, c, action, (char *[]){ attribute, NULL });
 }
 
-void container_tell_died(struct engine *e, const struct container *c)
+void container_tell_died(struct engine *e, const struct container *c, const struct container_meter *used)
 {
         _cleanup_free_ char *code = xasprintf("exitCode=%d", c->status.exit_code),
                             *duration = xasprintf("execDuration=%lld", (long long)((c->status.finished - c->status.started) / 1000000000));
         if (c->status.oom_killed)
                 container_tell(e, c, "oom", NULL);
-        container_tell(e, c, "die", (char *[]){ code, duration, NULL });
+        _cleanup_strv_ char **more = used ? meter_attributes(used) : NULL;
+        strv_push(&more, code);
+        strv_push(&more, duration);
+        container_tell(e, c, "die", more);
 }
 
 void container_tell_network(struct engine *e, const struct container *c, const struct network *n, const char *action)

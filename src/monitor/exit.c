@@ -14,6 +14,7 @@ static void init_exited(struct monitor *m, int32_t code)
         m->exit_code = code;
         m->finished = time_now();
         m->phase = DRAINING;
+        meter_end(m);
         input_drop(m);
         streams_drain_begin(m);
 }

@@ -103,6 +103,7 @@ static int monitor_setup(struct monitor *m, struct err *err)
         streams_init(m);
         input_init(m);
         health_init(m);
+        meter_begin(m);
         if (o->client_fd >= 0)
                 session_add(m, o->client_fd, true);
         watch_init(&m->listen, o->listen_fd, WATCH_LISTEN, 0);
@@ -185,7 +186,8 @@ static void monitor_run(struct monitor *m)
                 int64_t now = time_monotonic(), next = sessions_patience(m, now), retry = streams_retry(m, now), check = health_step(m, now);
                 if (m->phase == RUNNING)
                         streams_watch(m, sessions_have_room(m));
-                int n = epoll_wait(m->epoll_fd, events, EVENTS, timeout_of(m, now, earliest(next, retry, check)));
+                int64_t due = meter_due(m, now);
+                int n = epoll_wait(m->epoll_fd, events, EVENTS, timeout_of(m, now, earliest(due < next ? due : next, retry, check)));
                 for (int i = 0; i < n; i++)
                         dispatch(m, &events[i]);
                 accept_if_ready(m);

@@ -18,6 +18,7 @@
 #include "monitor/log-internal.h"
 #include "monitor/watch-internal.h"
 #include "runtime/attach.h"
+#include "runtime/meter_file.h"
 
 #define SESSIONS_MAX 64
 #define CHUNK ATTACH_PAYLOAD_MAX /* one read of output, one frame */
@@ -66,6 +67,12 @@ struct health {
         bool settled; /* a check has said healthy or unhealthy: the start period is over */
 };
 
+/* What the run uses, as far as only its monitor can know (runtime/meter_file.h). */
+struct meter {
+        struct meter_file sums;
+        int64_t next, pause; /* ns: when the next sample is due, and from that one to the one after */
+};
+
 struct monitor {
         struct monitor_options o;
         int epoll_fd, run_dir, terminal_fd,
@@ -77,6 +84,7 @@ struct monitor {
         struct session sessions[SESSIONS_MAX];
         struct log log;
         struct health health;
+        struct meter meter;
         int64_t finished; /* when init ended */
         int32_t exit_code;
         bool accept_ready, busy; /* busy: buffers hold pages to give back */
@@ -150,6 +158,13 @@ void hold(struct monitor *m);
 void exit_reap(struct monitor *m);
 /* Moves on through the phases; true when the process may end. */
 bool exit_step(struct monitor *m);
+
+/* ---- meter.c ---- */
+void meter_begin(struct monitor *m);
+/* Takes a sample when one is due; returns when the next is. */
+int64_t meter_due(struct monitor *m, int64_t now);
+/* Init has ended: the last numbers are taken and its network is let go. */
+void meter_end(struct monitor *m);
 
 /* ---- oom.c ---- */
 bool oom_killed(const char *cgroup_path);

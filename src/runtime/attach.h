@@ -105,6 +105,7 @@ struct monitor_options {
         char *cleanup_program;         /* spawned as `tare container exited ID` after the exit, when no client does it */
         char *remove_at_end;           /* a tree that the client may leave to be removed; it need not be there */
         char *cgroup_path;             /* to tell an OOM kill from another SIGKILL */
+        int net_fd;                    /* /proc/PID/net/dev of init, which keeps its counters; -1: it has no network of its own */
         int port_fds_first, port_fds_count;   /* sockets that reserve published host ports, held until exit */
         char *exec_id;                 /* not a container's init but a detached exec's process: its end is told, and nothing else done */
         int64_t health_interval, health_start_interval, health_start_period;  /* of the checks, ns; interval 0: there are none */

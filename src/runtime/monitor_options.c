@@ -43,6 +43,7 @@ static const struct option_row {
         O("cleanup-program", OPTION_TEXT, cleanup_program),
         O("remove-at-end", OPTION_TEXT, remove_at_end),
         O("cgroup-path", OPTION_TEXT, cgroup_path),
+        O("net-fd", OPTION_INT, net_fd),
         O("port-fds-first", OPTION_INT, port_fds_first),
         O("port-fds-count", OPTION_INT, port_fds_count),
         O("exec-id", OPTION_TEXT, exec_id),
@@ -63,6 +64,7 @@ void monitor_options_init(struct monitor_options *o)
                                        .client_fd = -1,
                                        .listen_fd = -1,
                                        .lock_fd = -1,
+                                       .net_fd = -1,
                                        .port_fds_first = -1 };
 }
 
