@@ -55,7 +55,7 @@ static int hybrid_create(const char *path, const struct oci_resources *r, struct
 
 static bool hybrid_exists(const char *path)
 {
-        return cgroup_v1.exists(path);
+        return cgroup_v1.exists(path) || cgroup_v2.exists(path);
 }
 
 static int hybrid_join(const char *path, pid_t pid, struct err *err)

@@ -22,9 +22,14 @@ static const char *v1_procs(void)
         return cgroup_layout()->list[0].path;
 }
 
+/* In any hierarchy: who was killed while making or removing it left it in some of them. */
 static bool v1_exists(const char *path)
 {
-        return cgroup_has(v1_procs(), path, "");
+        const struct cgroup_layout *l = cgroup_layout();
+        for (size_t i = 0; i < l->count; i++)
+                if (cgroup_has(l->list[i].path, path, ""))
+                        return true;
+        return false;
 }
 
 /* Gives one level what its parent has, unless it has something. */

@@ -364,6 +364,24 @@ static void paths(void **state)
         assert_null(cgroup_path_clean("/a/..", &err));
 }
 
+static void half_made(void **state)
+{
+        const struct cgroup_layout *l = cgroup_layout();
+        for (size_t i = 0; i < l->count; i++) { /* killed after the i-th hierarchy, making or removing it */
+                struct err err = ERR_INIT;
+                struct cgroup *cg = NULL;
+                cgroup_free(make(&(struct oci_resources){ 0 }));
+                for (size_t n = 0; n < l->count; n++)
+                        if (n != i)
+                                assert_int_equal(cgroup_rmdir(l->list[n].path, path, &err), 0);
+                if (cgroup_open(path, &cg, &err) < 0)
+                        fail_msg("left in %s alone: %s", l->list[i].path, err.msg);
+                assert_int_equal(cgroup_remove(cg, &err), 0);
+                cgroup_free(cg);
+                assert_false(cgroup_has(l->list[i].path, path, ""));
+        }
+}
+
 int main(void)
 {
         if (geteuid() != 0)
@@ -375,6 +393,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(life, setup, clean),                                                           \
                 cmocka_unit_test_setup_teardown(freeze_and_kill, setup, clean),                                        \
                 cmocka_unit_test_setup_teardown(a_signal_reaches_the_unfrozen_only_once, setup, clean),                \
+                cmocka_unit_test_setup_teardown(half_made, setup, clean),                                              \
                 cmocka_unit_test_setup_teardown(remove_kills_all, setup, clean),                                       \
                 cmocka_unit_test_setup_teardown(device_rules, setup, clean),                                           \
                 cmocka_unit_test_setup_teardown(limits, setup, clean),                                                 \
