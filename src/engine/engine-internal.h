@@ -82,6 +82,8 @@ bool container_name_valid(const char *name);
 /* Takes the container's volumes in the caller's transaction: creates anonymous ones, writes their names into the mounts' sources. */
 int volumes_claim(struct engine *e, struct container *c, struct err *err);
 int volumes_unclaim(struct engine *e, const struct container *c, bool remove_anonymous, struct err *err);
+/* Begins the name of a folder in volumes/ that is on its way out. */
+#define VOLUME_REMOVED ".removed-"
 char *volume_path(const struct engine *e, const char *name);
 /* Copies what the image has at the target into a fresh volume (docker's rule), once. */
 int volume_populate(struct engine *e, const char *name, int root_fd, const char *target, struct err *err);

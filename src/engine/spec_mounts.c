@@ -104,9 +104,11 @@ static int request_add(struct engine *e, const struct mount_request *m, int root
                 return 0;
         }
         if (m->kind == MOUNT_VOLUME) {
-                if (!m->no_copy && volume_populate(e, m->source, root_fd, m->target, err) < 0)
-                        return err_add(err, "volume %s", m->source);
                 _cleanup_free_ char *path = volume_path(e, m->source);
+                /* missing: whoever removed it was killed between the folder and the row */
+                if ((access(path, F_OK) < 0 && path_mkdirs(path, 0755, err) < 0) ||
+                    (!m->no_copy && volume_populate(e, m->source, root_fd, m->target, err) < 0))
+                        return err_add(err, "volume %s", m->source);
                 /* in a user namespace the container's root owns its volumes, whatever range it was given */
                 _cleanup_free_ char *mapped = xasprintf("%s%s", options, spec->uid_map_count ? ",idmap" : "");
                 oci_spec_add_mount(spec, m->target, "bind", path, mapped);

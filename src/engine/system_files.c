@@ -41,6 +41,10 @@ static int folders_check(struct check *k, struct err *err)
                 return -1;
         STRV_FOREACH (name, names) {
                 struct err problem = ERR_INIT;
+                _cleanup_free_ char *path = xasprintf("%s/%s", folder, *name);
+                if (str_starts(*name, VOLUME_REMOVED) && check_found(k, "volume files %s: their volume was removed", *name) &&
+                    tree_remove_at(AT_FDCWD, path, &problem) < 0)
+                        check_failed(k, &problem);
                 if ((*name)[0] == '.' || volume_known(k, *name))
                         continue;
                 if (check_found(k, "volume %s: it is not in the database", *name) && volume_adopt(k, folder, *name, &problem) < 0)

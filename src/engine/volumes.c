@@ -1,6 +1,8 @@
 #include "engine/volumes.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -119,12 +121,16 @@ int volumes_claim(struct engine *e, struct container *c, struct err *err)
         return 0;
 }
 
+/* First to a name that no volume has: killed anywhere, we leave it whole or gone. */
 static int volume_drop(struct engine *e, const char *name, struct err *err)
 {
-        _cleanup_free_ char *path = xasprintf("%s/volumes/%s", engine_root(e), name);
-        return tree_remove_at(AT_FDCWD, path, err) < 0
-                       ? -1
-                       : db_exec(engine_db(e), NULL, err, "DELETE FROM volumes WHERE name = ?", "s", name);
+        char random[17];
+        random_hex(random, 16);
+        _cleanup_free_ char *path = xasprintf("%s/volumes/%s", engine_root(e), name),
+                            *away = xasprintf("%s/volumes/" VOLUME_REMOVED "%s", engine_root(e), random);
+        if (rename(path, away) < 0 && errno != ENOENT)
+                return err_sys(err, "remove %s", path);
+        return tree_remove_at(AT_FDCWD, away, err) < 0 ? -1 : db_exec(engine_db(e), NULL, err, "DELETE FROM volumes WHERE name = ?", "s", name);
 }
 
 static bool has_volumes(const struct container *c)
