@@ -219,11 +219,13 @@ int container_pause(struct engine *e, const char *name, bool pause, struct err *
         if (pause == (c.status.state == STATE_PAUSED))
                 return err_set(err, ERR_CONFLICT, "Container %s is %s paused", c.id, pause ? "already" : "not");
         _cleanup_close_ int run_dir = run_dir_open(e, c.id, err);
-        if (run_dir < 0 || freeze(e, &c, pause, err) < 0)
+        /* The marker is there from before it is frozen until after it is thawed: without it nobody would thaw it. */
+        if (run_dir < 0 || (pause && file_write_at(run_dir, "paused", "", 0, 0600, false, err) < 0))
                 return -1;
-        if (!pause)
+        int done = freeze(e, &c, pause, err);
+        if (pause == (done < 0))
                 unlinkat(run_dir, "paused", 0);
-        else if (file_write_at(run_dir, "paused", "", 0, 0600, false, err) < 0)
+        if (done < 0)
                 return -1;
         container_tell(e, &c, pause ? "pause" : "unpause", NULL);
         return 0;
