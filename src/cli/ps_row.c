@@ -47,8 +47,8 @@ static int row_set_size(struct engine *e, const struct container *c, json_t *row
         struct err gone = ERR_INIT; /* the image may have been forced away */
         struct storage *st;
         uint64_t own = 0;
-        if (engine_storage(e, &st, err) < 0 || root_usage(st->snapshots, c->id, &own, err) < 0)
-                return -1;
+        if (engine_storage(e, &st, err) < 0 || (root_usage(st->snapshots, c->id, &own, err) < 0 && err->kind != ERR_NOT_FOUND))
+                return -1;             /* not found: it is just being made or removed */
         _cleanup_free_ char *own_text = format_size(own);
         if (image_find(engine_db(e), c->image_id, NULL, &image, &gone) < 0) {
                 set(row, "Size", TAKE_PTR(own_text));

@@ -89,8 +89,8 @@ static json_t *graph_driver(const struct inspection *x)
 static int sizes_set(const struct inspection *x, json_t *o, struct err *err)
 {
         uint64_t own = 0, all, layer;
-        if (root_exists(x->storage->snapshots, x->container->id) && root_usage(x->storage->snapshots, x->container->id, &own, err) < 0)
-                return -1;
+        if (root_usage(x->storage->snapshots, x->container->id, &own, err) < 0 && err->kind != ERR_NOT_FOUND)
+                return -1;             /* not found: it is just being made or removed */
         all = own;
         STRV_FOREACH (chain_id, x->container->chain) {
                 if (!layer_exists(x->storage->snapshots, *chain_id))

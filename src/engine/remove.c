@@ -106,10 +106,14 @@ int container_prune(struct engine *e, char *const *filters, void (*told)(void *d
                 if (!prune_wants(&list[i], filters, until))
                         continue;
                 root_usage(st->snapshots, list[i].id, &used, &ignored);
-                result = container_remove(e, list[i].id, &(struct container_remove){ .volumes = false }, err);
-                if (result == 0 && told)
-                        told(data, list[i].id);
-                bytes += used;
+                struct err changed = ERR_INIT;
+                if (container_remove(e, list[i].id, &(struct container_remove){ .volumes = false }, &changed) == 0) {
+                        if (told)
+                                told(data, list[i].id);
+                        bytes += used;
+                } else if (changed.kind != ERR_NOT_FOUND && changed.kind != ERR_CONFLICT) { /* removed or started since the list was made */
+                        result = err_set(err, changed.kind, "%s", changed.msg);
+                }
         }
         containers_free(list, count);
         if (result == 0 && prune_keeps_no_label(filters))
