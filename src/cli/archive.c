@@ -260,6 +260,8 @@ static int commit_do(struct engine *e, struct storage *st, const struct containe
         exec_of(&c->config, &exec);
         if (image_find_brief(engine_db(e), c->image_id, &base, err) < 0 || engine_layers(e, c->chain, err) < 0 || changes_apply(o->changes, &exec, err) < 0)
                 return -1;
+        if (container_root_ensure(e, c, err) < 0)
+                return -1;
         struct image_commit commit = { .root_id = c->id, .base = &base, .exec = &exec, .author = o->author, .message = o->message,
                                        .created_by = command, .name = name };
         return image_commit(engine_db(e), st, &commit, ret, err);

@@ -159,6 +159,8 @@ void container_tell(struct engine *e, const struct container *c, const char *act
 
 /* --- files; these need tar and digests, so they live in programs that link image/ --- */
 /* A descriptor of the container's root as it sees it (running: /proc/PID/root; else a detached mount). */
+/* Makes the root of a container that has none: its maker was killed between row and root. ERR_NOT_FOUND: it was just removed. */
+int container_root_ensure(struct engine *e, const struct container *c, struct err *err);
 int container_root_open(struct engine *e, const struct container *c, bool writable, struct err *err);
 int container_changes(struct engine *e, const char *name, root_change_fn fn, void *data, struct err *err);
 

@@ -122,21 +122,36 @@ int container_insert(struct engine *e, struct container *c, bool name_given, str
         }
 }
 
+static int row_make(struct engine *e, struct container *c, bool name_given, struct err *err)
+{
+        if (db_begin(engine_db(e), false, err) < 0)
+                return -1;
+        _cleanup_rollback_ struct db *tx = engine_db(e);
+        return container_insert(e, c, name_given, err) < 0 || db_commit(tx, err) < 0 ? -1 : 0;
+}
+
 int container_create(struct engine *e, struct container_config *config, const char *name, char ret_id[65], struct err *err)
 {
         struct storage *st;
+        struct err ignored = ERR_INIT;
         _cleanup_container_ struct container c = { 0 };
         container_config_init(&c.config);
-        if (container_prepare(e, config, name, &c, err) < 0 || engine_storage(e, &st, err) < 0 || db_begin(engine_db(e), false, err) < 0)
+        if (container_prepare(e, config, name, &c, err) < 0 || engine_storage(e, &st, err) < 0)
                 return -1;
-        _cleanup_rollback_ struct db *tx = engine_db(e);
-        if (container_insert(e, &c, name != NULL, err) < 0 || db_commit(tx, err) < 0)
+        /* from the row on it can be started, and who does that would make a missing root too */
+        _cleanup_close_ int lock = container_lock(e, c.id, err);
+        if (lock < 0)
                 return -1;
-        if (root_create(st->snapshots, c.id, c.chain, err) < 0) {
-                struct err ignored = ERR_INIT;
-                container_remove(e, c.id, &(struct container_remove){ .volumes = true }, &ignored);
+        if (row_make(e, &c, name != NULL, err) < 0) {
+                run_dir_remove(e, c.id, &ignored);
                 return -1;
         }
+        if (root_create(st->snapshots, c.id, c.chain, err) < 0) {
+                container_destroy(e, &c, true, &ignored);
+                return -1;
+        }
+        if (run_dir_remove(e, c.id, err) < 0)
+                return -1;
         container_tell(e, &c, "create", NULL);
         memcpy(ret_id, c.id, sizeof(c.id));
         return 0;

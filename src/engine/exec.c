@@ -26,24 +26,53 @@ void exec_request_done(struct exec_request *x)
         *x = (struct exec_request){ 0 };
 }
 
+static int not_running(const struct container *c, struct err *err)
+{
+        return err_set(err, ERR_CONFLICT, "Container %s is not running", c->id);
+}
+
+static bool has_ended(const struct container *c) { return c->status.pid > 0 && !proc_alive(c->status.pid, c->status.start_ticks); }
+
+/* One that is ending has neither root nor namespaces any more, for a moment before it is a zombie. */
+static bool is_ending(const struct container *c, const struct err *why) { return why->sys == ESRCH || has_ended(c); }
+
+static int running_root_open(const struct container *c, struct err *err)
+{
+        char path[64];
+        snprintf(path, sizeof(path), "/proc/%d/root", (int)c->status.pid);
+        _cleanup_close_ int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root < 0 && errno != ENOENT)
+                return err_sys(err, "root of container %.12s", c->id);
+        /* asked after the open: the pid may have become another's before it */
+        return root < 0 || has_ended(c) ? not_running(c, err) : TAKE_FD(root);
+}
+
+int container_root_ensure(struct engine *e, const struct container *c, struct err *err)
+{
+        struct storage *st;
+        _cleanup_container_ struct container now = { 0 };
+        container_config_init(&now.config);
+        if (engine_storage(e, &st, err) < 0 || engine_layers(e, c->chain, err) < 0)
+                return -1;
+        if (root_exists(st->snapshots, c->id))
+                return 0;
+        _cleanup_close_ int lock = container_lock(e, c->id, err);
+        if (lock < 0)
+                return -1;
+        int loaded = container_load_locked(e, c->id, &now, err);
+        bool made = loaded == 0 && (root_exists(st->snapshots, c->id) || root_create(st->snapshots, c->id, c->chain, err) == 0);
+        struct err ignored = ERR_INIT;
+        if (loaded < 0 || !(container_is_running(&now) || monitor_alive(lock)))
+                run_dir_remove(e, c->id, &ignored);
+        return made ? 0 : -1;
+}
+
 int container_root_open(struct engine *e, const struct container *c, bool writable, struct err *err)
 {
         struct storage *st;
-        if (container_is_running(c) && c->status.pid > 0) {
-                char path[64];
-                _cleanup_close_ int pidfd = proc_open(c->status.pid, c->status.start_ticks, err);
-                if (pidfd < 0)
-                        return -1;
-                snprintf(path, sizeof(path), "/proc/%d/root", (int)c->status.pid);
-                _cleanup_close_ int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                if (root < 0)
-                        return err_sys(err, "root of container %.12s", c->id);
-                /* the pid may have become another's between the two opens */
-                if (!proc_alive(c->status.pid, c->status.start_ticks))
-                        return err_set(err, ERR_CONFLICT, "Container %s is not running", c->id);
-                return TAKE_FD(root);
-        }
-        return engine_storage(e, &st, err) < 0 || engine_layers(e, c->chain, err) < 0 ? -1 : root_open(st->snapshots, c->id, writable, err);
+        if (container_is_running(c) && c->status.pid > 0 && !has_ended(c))
+                return running_root_open(c, err);
+        return engine_storage(e, &st, err) < 0 || container_root_ensure(e, c, err) < 0 ? -1 : root_open(st->snapshots, c->id, writable, err);
 }
 
 /* The container's environment, then ours; HOME of the user when neither says one. */
@@ -133,7 +162,7 @@ int container_exec(struct engine *e, const char *name, const struct exec_request
         if (c.status.state == STATE_PAUSED)
                 return err_set(err, ERR_CONFLICT, "Container %s is paused, unpause the container before exec", c.id);
         if (c.status.state != STATE_RUNNING)
-                return err_set(err, ERR_CONFLICT, "Container %s is not running", c.id);
+                return not_running(&c, err);
         if (!x->args || str_empty(x->args[0]))
                 return err_set(err, ERR_INVALID, "No exec command specified");
         char id[65];
@@ -141,7 +170,7 @@ int container_exec(struct engine *e, const char *name, const struct exec_request
         if (!x->quiet)
                 exec_tell(e, &c, "exec_create", x, id);
         if ((x->detach ? exec_detached(e, &c, x, id, err) : exec_here(e, &c, x, stdio, ret, err)) < 0)
-                return -1;
+                return is_ending(&c, err) ? not_running(&c, err) : -1;
         if (!x->quiet)
                 exec_tell(e, &c, "exec_start", x, id);
         if (!x->detach)

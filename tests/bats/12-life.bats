@@ -179,3 +179,37 @@ P
   [ ! -e "/proc/$pid" ] || grep -q 'State:.Z' "/proc/$pid/status"
   tare rm orphan
 }
+
+@test "who was killed in create leaves a container without files: commit, cp, diff and start make them" {
+  tare create --name rootless busybox sh -c 'echo made >/file; sleep 1000' >/dev/null
+  id=$(tare inspect -f '{{.Id}}' rootless)
+  lost() { rm -rf "$TARE_ROOT"/*/roots/"$id"; }
+  lost
+  tare commit rootless rootless-image
+  lost
+  tare cp rootless:/etc/passwd "$STATE/passwd"
+  lost
+  [ "$(tare ps -as --filter name=rootless --format '{{.Names}}')" = rootless ]
+  tare start rootless
+  until_true tare exec rootless test -e /file
+  tare rm -f rootless
+  tare rmi rootless-image
+}
+
+@test "who was killed in volume rm leaves a row without a folder: it starts again, empty" {
+  tare volume create halfway >/dev/null
+  rm -rf "$TARE_ROOT/volumes/halfway"
+  tare run --rm -v halfway:/data busybox touch /data/file
+  [ -e "$TARE_ROOT/volumes/halfway/_data/file" ]
+  tare volume rm halfway
+  [ "$(ls -A "$TARE_ROOT/volumes")" = "" ]
+}
+
+@test "exec in what has just ended says so" {
+  tare run -d --name ending busybox sleep 1000 >/dev/null
+  kill -9 "$(tare inspect -f '{{.State.Pid}}' ending)"
+  run tare exec ending true
+  [ "$status" -eq 1 ]
+  [[ $output == *"is not running"* ]] || { echo "$output"; false; }
+  tare rm -f ending
+}
