@@ -102,6 +102,9 @@ def run_flags(r):
         flags += ["--memory", "64m"]
     if r.random() < 0.1:
         flags += ["--init"]
+    if r.random() < 0.3:
+        flags += ["--health-cmd", r.choice(["true", "test -e /file", "sleep 5", "nosuchcommand"]), "--health-interval", r.choice(["50ms", "200ms"]),
+                  "--health-timeout", "300ms", "--health-retries", "2", "--health-on-failure", r.choice(["none", "kill", "stop", "restart"])]
     return flags
 
 
@@ -184,7 +187,8 @@ VERBS = [
     (3, "inspect", plain(["inspect", container], ["image", "inspect", image], ["inspect", "-s", container])),
     (2, "look", plain(["images", "-a"], ["info"], ["system", "df"], ["top", container], ["diff", container], ["port", container],
                       ["events", "--since", "10s", "--until", "0s"])),
-    (1, "wait", plain(["wait", container])),
+    (2, "wait", plain(["wait", container], ["wait", "--condition", "healthy", container], ["wait", "--condition", "running", container])),
+    (1, "boot", plain(["system", "boot"], ["system", "boot"], ["system", "shutdown"])),
     (2, "prune", plain(["container", "prune", "-f"], ["image", "prune", "-f"], ["builder", "prune", "-f"], ["system", "prune", "-f"])),
     (3, "check", plain(["system", "check"], ["system", "check", "-n"], ["system", "settle"])),
 ]
