@@ -264,6 +264,33 @@ const struct option_row run_option_rows[] = {
         {},
 };
 
+#define U(member) offsetof(struct update_words, member)
+const struct option_row update_option_rows[] = {
+        { 0, "add-host", OPT_STRV, C(extra_hosts), "list", "Add a custom host-to-IP mapping (host:ip)" },
+        { 0, "blkio-weight", OPT_I64, C(blkio_weight), "uint16", "Block IO (relative weight), between 10 and 1000" },
+        { 0, "cpu-period", OPT_I64, C(cpu_period), "int", "Limit CPU CFS (Completely Fair Scheduler) period" },
+        { 0, "cpu-quota", OPT_I64, C(cpu_quota), "int", "Limit CPU CFS (Completely Fair Scheduler) quota" },
+        { 'c', "cpu-shares", OPT_I64, C(cpu_shares), "int", "CPU shares (relative weight)" },
+        { 0, "cpus", OPT_PARSE, 0, "decimal", "Number of CPUs", cpus_parse },
+        { 0, "cpuset-cpus", OPT_STRING, C(cpuset_cpus), "string", "CPUs in which to allow execution (0-3, 0,1)" },
+        { 0, "cpuset-mems", OPT_STRING, C(cpuset_mems), "string", "MEMs in which to allow execution (0-3, 0,1)" },
+        { 0, "env-add", OPT_PARSE, 0, "list", "Set environment variables from the next start on", env_parse },
+        { 0, "env-rm", OPT_STRV, U(env_rm), "name", "Take environment variables away from the next start on" },
+        { 0, "label-add", OPT_PARSE, 0, "list", "Set meta data", label_parse },
+        { 0, "label-rm", OPT_STRV, U(label_rm), "name", "Take meta data away" },
+        { 'm', "memory", OPT_SIZE, C(memory), "bytes", "Memory limit: '-1' for none" },
+        { 0, "memory-reservation", OPT_SIZE, C(memory_reservation), "bytes", "Memory soft limit" },
+        { 0, "memory-swap", OPT_SIZE, C(memory_swap), "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap" },
+        { 0, "mount-add", OPT_PARSE, 0, "mount", "Attach a filesystem mount, now if the container runs", mount_parse },
+        { 0, "mount-rm", OPT_STRV, U(mount_rm), "target", "Take the mount at that place away" },
+        { 0, "pids-limit", OPT_I64, C(pids_limit), "int", "Tune container pids limit (set -1 for unlimited)" },
+        { 0, "publish-add", OPT_PARSE, 0, "list", "Publish further ports to the host", port_check },
+        { 0, "publish-rm", OPT_STRV, U(publish_rm), "list", "Publish ports no more" },
+        { 0, "restart", OPT_STRING, C(restart_policy), "string", "Restart policy to apply when a container exits" },
+        { 0, "volume-add", OPT_PARSE, 0, "list", "Bind mount a volume, now if the container runs", volume_parse },
+        {},
+};
+
 static void health_finish(struct run_options *o)
 {
         struct healthcheck *h = &o->config.healthcheck;

@@ -17,6 +17,13 @@ void run_options_init(void *options);
 void run_options_done(void *options);
 extern const struct option_row run_option_rows[], create_option_rows[];
 
+/* Options of `update`: rows that point into this. */
+struct update_words {
+        struct run_options run;        /* first: the parsers of its options take it for one */
+        char **publish_rm, **mount_rm, **label_rm, **env_rm;
+};
+extern const struct option_row update_option_rows[];
+
 /* What the options mean together: arguments, attach streams, health command; then creates nothing yet. args: IMAGE [COMMAND...] */
 int run_options_finish(struct run_options *o, char **args, struct err *err);
 /* Sees that the image is here, pulling as --pull says. */

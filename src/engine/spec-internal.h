@@ -24,6 +24,8 @@ struct name_files { int run_dir_fd; const char *run_dir; };
 int spec_add_process(struct engine *e, const struct container *c, int root_fd, struct oci_spec *spec, struct err *err);
 int spec_add_mounts(struct engine *e, const struct container *c, int root_fd, const struct name_files *files, struct oci_spec *spec,
                     struct err *err);
+/* One of them. */
+int spec_add_mount_request(struct engine *e, const struct mount_request *m, int root_fd, struct oci_spec *spec, struct err *err);
 int spec_add_resources(const struct container_config *c, struct oci_spec *spec, struct err *err);
 int spec_add_security(struct engine *e, const struct container *c, struct oci_spec *spec, struct err *err);
 int spec_add_namespaces(struct engine *e, const struct container *c, struct oci_spec *spec, struct err *err);

@@ -96,7 +96,7 @@ static void tmpfs_add(const struct mount_request *m, struct oci_spec *spec)
         oci_spec_add_mount(spec, m->target, "tmpfs", "tmpfs", options);
 }
 
-static int request_add(struct engine *e, const struct mount_request *m, int root_fd, struct oci_spec *spec, struct err *err)
+int spec_add_mount_request(struct engine *e, const struct mount_request *m, int root_fd, struct oci_spec *spec, struct err *err)
 {
         _cleanup_free_ char *options = bind_options(m);
         if (m->kind == MOUNT_TMPFS) {
@@ -246,13 +246,13 @@ int spec_add_mounts(struct engine *e, const struct container *container, int roo
         size_t i = 0;
         /* a folder mounted at /etc lies below the name files, not over them */
         for (; i < c->mount_count && depth(c->mounts[order[i]].target) < 2; i++)
-                if (request_add(e, &c->mounts[order[i]], root_fd, spec, err) < 0)
+                if (spec_add_mount_request(e, &c->mounts[order[i]], root_fd, spec, err) < 0)
                         return -1;
         int shared = name_files_share(e, c, spec, err);
         if (shared < 0 || (shared > 0 && name_files_add(container, files, spec, err) < 0))
                 return -1;
         for (; i < c->mount_count; i++)
-                if (request_add(e, &c->mounts[order[i]], root_fd, spec, err) < 0)
+                if (spec_add_mount_request(e, &c->mounts[order[i]], root_fd, spec, err) < 0)
                         return -1;
         return 0;
 }

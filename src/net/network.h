@@ -105,6 +105,12 @@ int network_attach(const struct network *n, const struct endpoint *e, int netns_
 int network_detach(const struct network *n, const struct endpoint *e, struct err *err);
 /* network_detach() for a container that lives on ("network disconnect"): also removes its interface, and waits for that, ~16 ms. */
 int network_unplug(const struct network *n, const struct endpoint *e, struct err *err);
+/* Ports of a container that runs: `e` is its endpoint with those that come or go, and no others. Leases in the caller's write transaction
+ * (host ports that were left open are filled in), then the kernel's side. */
+int network_ports_reserve(struct db *db, const struct network *n, struct endpoint *e, struct err *err);
+int network_ports_release(struct db *db, const struct network *n, const struct endpoint *e, struct err *err);
+int network_ports_publish(const struct network *n, const struct endpoint *e, struct err *err);
+int network_ports_unpublish(const struct network *n, const struct endpoint *e, struct err *err);
 /* lo up in a namespace without a network. */
 int network_loopback_up(int netns_fd, struct err *err);
 /* Binds sockets that keep host programs from taking the ports; fds appended to `ret_fds` (heap). ERR_CONFLICT as docker words it. */

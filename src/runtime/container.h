@@ -69,6 +69,10 @@ int runtime_remove(struct runtime_container *c, struct err *err);
 /* Mounts at a path of the caller's mount namespace what would be the root, or a mount, of a container of this spec, its ids mapped as the spec's
  * user namespace asks: for the bundle of another runtime, which takes a finished tree and knows no "lowerdir+=" or "idmap". */
 int runtime_mount_at(const struct oci_spec *spec, const struct oci_mount *m, const char *path, struct err *err);
+/* Mounts into the namespace of a process that runs, at the mount's destination below its root, which is made where it is missing; and takes the
+ * topmost mount at a place away again, as soon as nobody uses it. The mount belongs to the process's namespace alone. */
+int runtime_mount_into(int pidfd, const struct oci_spec *spec, const struct oci_mount *m, struct err *err);
+int runtime_unmount_in(int pidfd, const char *destination, struct err *err);
 
 /* Ends of lines leave this terminal as they were written, without a carriage return: for who copies them to a terminal of his own, or a pipe. */
 void runtime_plain_lines(int fd);
