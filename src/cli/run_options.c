@@ -243,6 +243,7 @@ static int security_parse(void *options, const char *text, struct err *err)
         { 0, "shm-size", OPT_SIZE, C(shm_size), "bytes", "Size of /dev/shm" }, \
         { 0, "stop-signal", OPT_STRING, C(stop_signal), "string", "Signal to stop the container" }, \
         { 0, "stop-timeout", OPT_I64, C(stop_timeout), "int", "Timeout (in seconds) to stop a container" }, \
+        { 0, "storage-opt", OPT_STRV, C(storage_opt), "list", "Storage options for the container: what it may write (size=10G, inodes=N)" }, \
         { 0, "sysctl", OPT_STRV, C(sysctls), "map", "Sysctl options" }, \
         { 0, "time-offset", OPT_STRING, C(time_offset), "seconds", "Run in a time namespace whose clocks are shifted" }, \
         { 0, "tmpfs", OPT_PARSE, 0, "list", "Mount a tmpfs directory", tmpfs_parse }, \

@@ -49,8 +49,10 @@ const struct command command_volume_create = {
         .max_args = 1,
         .args = "[VOLUME]",
         .description = "Creates a volume and prints its name; without a name one is made up. One that exists already "
-                       "is left as it is.",
-        .examples = "tare volume create data -- for run -v data:/var/lib/data\n",
+                       "is left as it is. The options size (bytes, 10G) and inodes limit what it may hold, where the "
+                       "file system counts projects: ext4 mounted with prjquota, XFS with pquota.",
+        .examples = "tare volume create data -- for run -v data:/var/lib/data\n"
+                    "tare volume create --opt size=10G data -- it can hold 10 GiB\n",
         .run = volume_create_run,
 };
 

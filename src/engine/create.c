@@ -91,7 +91,7 @@ int container_prepare(struct engine *e, struct container_config *config, const c
                 return err_set(err, ERR_INVALID, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
         if (volumes_from(e, &c.config, err) < 0 || image_load(e, &c, err) < 0 || container_config_check(&c.config, err) < 0 ||
             container_config_check_host(&c.config, err) < 0 || spec_check(&c.config, err) < 0 ||
-            joins_resolve(e, &c.config, err) < 0)
+            joins_resolve(e, &c.config, err) < 0 || container_quota_check(e, &c.config, err) < 0)
                 return -1;
         if (!c.config.entrypoint && !c.config.cmd)
                 return err_set(err, ERR_INVALID, "No command specified");
@@ -114,7 +114,7 @@ int container_insert(struct engine *e, struct container *c, bool name_given, str
                 return -1;
         for (unsigned attempt = 1;; attempt++) {
                 if (container_row_insert(e, c, err) == 0)
-                        return 0;
+                        return container_quota_lease(e, c, err);
                 if (name_given || err->kind != ERR_CONFLICT || attempt > 8)
                         return -1;
                 free(c->name);
@@ -146,7 +146,7 @@ int container_create(struct engine *e, struct container_config *config, const ch
                 run_dir_remove(e, c.id, &ignored);
                 return -1;
         }
-        if (root_create(st->snapshots, c.id, c.chain, err) < 0) {
+        if (root_create(st->snapshots, c.id, c.chain, err) < 0 || container_quota_apply(e, &c, err) < 0) {
                 container_destroy(e, &c, true, &ignored);
                 return -1;
         }

@@ -88,6 +88,23 @@ char *volume_path(const struct engine *e, const char *name);
 /* Copies what the image has at the target into a fresh volume (docker's rule), once. */
 int volume_populate(struct engine *e, const char *name, int root_fd, const char *target, struct err *err);
 
+/* --- limits of size (quota.c); leases and releases in the caller's transaction. Without such an option all of it does nothing --- */
+struct quota_limit;
+int storage_opt_parse(char *const *options, struct quota_limit *ret, struct err *err);
+/* Could it be done here? ERR_UNSUPPORTED says why not. */
+int container_quota_check(struct engine *e, const struct container_config *c, struct err *err);
+int container_quota_lease(struct engine *e, const struct container *c, struct err *err);
+/* For a root that is there; again before each start. */
+int container_quota_apply(struct engine *e, const struct container *c, struct err *err);
+/* After its files have gone. */
+int container_quota_release(struct engine *e, const struct container *c, struct err *err);
+int volume_quota_parse(char *const *options, struct quota_limit *ret, struct err *err);
+int volume_quota_apply(struct engine *e, const char *name, const struct quota_limit *limit, struct err *err);
+int volume_quota_release(struct engine *e, const char *name, struct err *err);
+/* Whether anything the container writes to has a limit, which it must not have the means to get round. */
+int quota_binds(struct engine *e, const struct container_config *c, bool *ret, struct err *err);
+int quota_forget_lost(struct engine *e, bool repair, unsigned *ret_found, struct err *err);
+
 enum restart_kind { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS, RESTART_UNLESS_STOPPED };
 /* "on-failure:3"; *ret_max 0: no limit. */
 int restart_policy_parse(const char *text, enum restart_kind *ret_kind, uint32_t *ret_max, struct err *err);

@@ -92,7 +92,7 @@ static int destroy(struct engine *e, struct container *c, bool volumes, bool mon
                 return -1;
         _cleanup_rollback_ struct db *tx = engine_db(e);
         if ((c->endpoint.container[0] && network_release(tx, c->id, err) < 0) || container_row_delete(e, c->id, err) < 0 ||
-            volumes_unclaim(e, c, volumes, err) < 0)
+            container_quota_release(e, c, err) < 0 || volumes_unclaim(e, c, volumes, err) < 0)
                 return -1;
         if (db_commit(tx, err) < 0)
                 return -1;

@@ -271,6 +271,7 @@ static const struct field fields[] = {
         MEMBER("Privileged", FLAG, privileged),
         MEMBER("PublishAllPorts", FLAG, publish_all),
         MEMBER("ReadonlyRootfs", FLAG, read_only),
+        MEMBER("StorageOpt", MAP_OR_ABSENT, storage_opt),
         MEMBER("SecurityOpt", LIST_OR_NULL, security_opt),
         MAKE("Tmpfs", tmpfs),
         MEMBER("UTSMode", TEXT, uts_mode),

@@ -22,6 +22,8 @@ static const char *const steps[] = {
         " io_write_ops INTEGER NOT NULL, received INTEGER NOT NULL, sent INTEGER NOT NULL, oom_kills INTEGER NOT NULL, cpu_waiting_us INTEGER NOT NULL,"
         " memory_waiting_us INTEGER NOT NULL, memory_stalled_us INTEGER NOT NULL, io_waiting_us INTEGER NOT NULL, io_stalled_us INTEGER NOT NULL,"
         " PRIMARY KEY (container, started)) WITHOUT ROWID;",
+        /* owner: a container's id, "volume:NAME"; storage/quota.h */
+        "CREATE TABLE projects (owner TEXT PRIMARY KEY, project INTEGER NOT NULL UNIQUE) WITHOUT ROWID;",
         NULL,
 };
 

@@ -1,5 +1,6 @@
 /* Capabilities, seccomp, labels, masked paths of a container. */
 #include <fcntl.h>
+#include <linux/capability.h>
 
 #include "base/file.h"
 #include "base/str.h"
@@ -79,6 +80,11 @@ int spec_add_security(struct engine *e, const struct container *container, struc
         if (security_parse(c->security_opt, &s, err) < 0 ||
             capabilities_for(c->cap_add, c->cap_drop, c->privileged, &caps, err) < 0)
                 return -1;
+        bool bound = false;
+        if (quota_binds(e, c, &bound, err) < 0)
+                return -1;
+        if (bound) /* who has it is bound by no quota (ext4) */
+                caps &= ~(UINT64_C(1) << CAP_SYS_RESOURCE);
         capabilities_apply(caps, &spec->process);
         spec->process.no_new_privileges = s.no_new_privileges;
         if (s.apparmor && !str_eq(s.apparmor, "unconfined"))
@@ -87,5 +93,9 @@ int spec_add_security(struct engine *e, const struct container *container, struc
                 spec->process.selinux_label = xstrdup(s.label);
         if (!c->privileged && !s.unconfined_paths)
                 spec_add_default_paths(spec);
-        return seccomp_add(&s, c, caps, spec, err);
+        if (seccomp_add(&s, c, caps, spec, err) < 0)
+                return -1;
+        if (bound && spec->seccomp)
+                seccomp_keep_projects(spec->seccomp);
+        return 0;
 }

@@ -39,6 +39,8 @@ static int root_prepare(struct engine *e, const struct container *c, struct oci_
                 return -1;
         if (fresh && root_create(st->snapshots, c->id, c->chain, err) < 0)
                 return -1;
+        if (container_quota_apply(e, c, err) < 0)
+                return -1;
         if (root_mount(st->snapshots, c->id, c->config.auto_remove, ret_mount, err) < 0)
                 return -1;
         if (needs_root(&c->config) && (*ret_root = root_open(st->snapshots, c->id, false, err)) < 0)

@@ -90,6 +90,11 @@ int check_volumes(struct check *k, struct err *err)
         if (db_begin(engine_db(k->engine), false, err) < 0)
                 return -1;
         _cleanup_rollback_ struct db *tx = engine_db(k->engine);
+        unsigned lost = 0;
+        if (quota_forget_lost(k->engine, k->repair, &lost, err) < 0)
+                return -1;
+        if (lost)
+                check_found(k, "limits of size: %u of nobody", lost);
         if (claims_check(k, err) < 0 || folders_check(k, err) < 0 || rows_check(k, err) < 0)
                 return -1;
         return db_commit(tx, err);

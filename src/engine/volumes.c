@@ -14,6 +14,7 @@
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
 #include "events/events.h"
+#include "storage/quota.h"
 
 char *volume_path(const struct engine *e, const char *name) { return xasprintf("%s/volumes/%s/_data", engine_root(e), name); }
 
@@ -78,6 +79,26 @@ static void volume_tell(struct engine *e, const char *action, const char *name)
         events_tell(engine_root(e), "volume", action, name, (char *[]){ (char[]){ "driver=local" }, NULL });
 }
 
+/* The limit is set while nobody can have written. One that is there already is not put under other limits behind its users' backs. */
+static int limited_insert(struct engine *e, const char *name, bool anonymous, char *const *labels, char *const *options,
+                          const struct quota_limit *limit, struct err *err)
+{
+        _cleanup_volume_ struct volume v = { 0 };
+        struct err missing = ERR_INIT;
+        if (volume_find(e, name, &v, &missing) == 0) {
+                _cleanup_free_ char *had = strv_join(v.options, " "), *wanted = strv_join(options, " ");
+                return str_eq(had, wanted) ? 0 : err_set(err, ERR_CONFLICT, "volume %s exists with other options: %s", name, str_empty(had) ? "none" : had);
+        }
+        if (volume_insert(e, name, anonymous, labels, options, err) < 0)
+                return -1;
+        if (volume_quota_apply(e, name, limit, err) == 0)
+                return 0;
+        _cleanup_free_ char *data = volume_path(e, name), *folder = xasprintf("%s/volumes/%s", engine_root(e), name);
+        if (rmdir(data) == 0)
+                (void)!rmdir(folder);
+        return -1;
+}
+
 int volume_create(struct engine *e, const char *name, char *const *labels, char *const *options, struct volume *ret, struct err *err)
 {
         char made[65];
@@ -86,8 +107,9 @@ int volume_create(struct engine *e, const char *name, char *const *labels, char 
                 return err_set(err, ERR_INVALID,
                                "create %s: \"%s\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed",
                                name, name);
-        if (options)
-                return err_set(err, ERR_UNSUPPORTED, "the local volume driver takes no options yet (%s)", options[0]);
+        struct quota_limit limit = { 0 };
+        if (volume_quota_parse(options, &limit, err) < 0)
+                return -1;
         if (anonymous) {
                 random_hex(made, 64);
                 name = made;
@@ -95,7 +117,9 @@ int volume_create(struct engine *e, const char *name, char *const *labels, char 
         if (db_begin(engine_db(e), true, err) < 0)
                 return -1;
         _cleanup_rollback_ struct db *tx = engine_db(e);
-        if (volume_insert(e, name, anonymous, labels, options, err) < 0 || db_commit(tx, err) < 0)
+        if ((options ? limited_insert(e, name, anonymous, labels, options, &limit, err)
+                     : volume_insert(e, name, anonymous, labels, options, err)) < 0 ||
+            db_commit(tx, err) < 0)
                 return -1;
         volume_tell(e, "create", name);
         return volume_find(e, name, ret, err);
@@ -130,7 +154,9 @@ static int volume_drop(struct engine *e, const char *name, struct err *err)
                             *away = xasprintf("%s/volumes/" VOLUME_REMOVED "%s", engine_root(e), random);
         if (rename(path, away) < 0 && errno != ENOENT)
                 return err_sys(err, "remove %s", path);
-        return tree_remove_at(AT_FDCWD, away, err) < 0 ? -1 : db_exec(engine_db(e), NULL, err, "DELETE FROM volumes WHERE name = ?", "s", name);
+        if (tree_remove_at(AT_FDCWD, away, err) < 0 || volume_quota_release(e, name, err) < 0)
+                return -1;
+        return db_exec(engine_db(e), NULL, err, "DELETE FROM volumes WHERE name = ?", "s", name);
 }
 
 static bool has_volumes(const struct container *c)

@@ -21,6 +21,8 @@ void capabilities_apply(uint64_t mask, struct oci_process *process);
 struct oci_seccomp *seccomp_default(uint64_t capability_mask);
 /* A profile in docker's JSON form ("names", "includes": {"caps", "arches", "minKernel"}, "archMap"): resolved for the mask. */
 int seccomp_parse_docker(const char *text, size_t len, uint64_t capability_mask, struct oci_seccomp **ret, struct err *err);
+/* Changes a profile so that no file can be taken out of its project (storage/quota.h) by its owner. */
+void seccomp_keep_projects(struct oci_seccomp *s);
 void seccomp_free(struct oci_seccomp *s);
 
 /* Appends the default mounts (/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue /dev/shm), masked and read-only paths and device

@@ -215,6 +215,25 @@ char *root_discarded_path(struct snapshots *s, const char *id)
         return xasprintf("%s/trash/%s", s->dir, id);
 }
 
+int root_limit_probe(struct snapshots *s, struct err *err)
+{
+        if (s->driver->whole_trees)
+                return err_set(err, ERR_UNSUPPORTED, "the storage driver %s copies all of an image for each container, which no limit fits", s->driver->name);
+        return quota_probe(s->dir, err);
+}
+
+/* Both folders: a file that is on its way from one to the other has to stay in its project. */
+int root_limit(struct snapshots *s, const char *id, uint32_t project, const struct quota_limit *limit, struct err *err)
+{
+        char name[ROOT_NAME_SIZE];
+        if (root_name(id, name, err) < 0 || root_limit_probe(s, err) < 0)
+                return -1;
+        _cleanup_free_ char *upper = xasprintf("%s/%s/%s", s->dir, name, s->driver->writable), *work = xasprintf("%s/%s/work", s->dir, name);
+        if (quota_apply(work, project, limit, err) < 0 || quota_apply(upper, project, limit, err) < 0)
+                return err_add(err, "root %s", id);
+        return 0;
+}
+
 int root_usage(struct snapshots *s, const char *id, uint64_t *ret_bytes, struct err *err)
 {
         _cleanup_close_ int fd = -1;

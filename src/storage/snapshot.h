@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "oci/runtime_spec.h"
+#include "storage/quota.h"
 
 struct snapshots;                      /* an open driver on ROOT/<driver>/ */
 struct layer_staging;                  /* a layer being made; opaque to callers */
@@ -67,6 +68,10 @@ int root_open(struct snapshots *s, const char *id, bool writable, struct err *er
  * share. */
 void snapshots_keep_mounts(struct snapshots *s);
 bool root_exists(struct snapshots *s, const char *id);
+/* What the container writes is counted for that project of the file system, and limited; for a root that was just made, and again before
+ * each start. ERR_UNSUPPORTED also for drivers whose roots are whole copies. root_limit_probe(): could it be done? */
+int root_limit(struct snapshots *s, const char *id, uint32_t project, const struct quota_limit *limit, struct err *err);
+int root_limit_probe(struct snapshots *s, struct err *err);
 /* Host path of the directory that holds what the container wrote; heap. To be told, not to be used. */
 char *root_writable_path(struct snapshots *s, const char *id);
 int root_remove(struct snapshots *s, const char *id, struct err *err);
