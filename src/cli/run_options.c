@@ -22,6 +22,7 @@ void run_options_done(void *options)
 {
         struct run_options *o = options;
         container_config_done(&o->config);
+        strv_free(o->attach);
 }
 
 static int volume_parse(void *options, const char *text, struct err *err)
