@@ -18,3 +18,17 @@ const struct command command_container_probe = {
         .run = container_probe_run,
         .error_code = 3,
 };
+
+static int container_oom_run(struct cli *cli, void *options, char **args, struct err *err)
+{
+        struct engine *e;
+        return cli_engine(cli, &e, err) < 0 ? -1 : container_oom(e, args[0], err);
+}
+
+const struct command command_container_oom = {
+        .min_args = 1,
+        .max_args = 1,
+        .args = "CONTAINER",
+        .description = "Called by a container's monitor when one of its processes died for want of memory.",
+        .run = container_oom_run,
+};

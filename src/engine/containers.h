@@ -110,6 +110,9 @@ int container_exited(struct engine *e, const char *id, int lock, struct err *err
  * says. ERR_CONFLICT: nothing was found out (it does not run, is paused, has no check). */
 int container_probe(struct engine *e, const char *id, enum container_health *ret, struct err *err);
 
+/* Called by its monitor when a process of a running container died for want of memory. */
+int container_oom(struct engine *e, const char *id, struct err *err);
+
 /* The in_use hook of struct image_remove; data is the engine. */
 bool container_uses_image(void *engine, const char *image_id, char ret_container[65], bool *ret_running);
 

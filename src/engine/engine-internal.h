@@ -134,6 +134,7 @@ void health_forget(int run_dir);
 void health_keep(struct engine *e, const struct container *c);
 /* What --health-on-failure asks for; returns when its process has ended. */
 int container_end_unhealthy(struct engine *e, struct container *c, struct err *err);
+#define OOM_MARK "oom"                 /* in the run directory: its end need not tell of it any more */
 #define UNHEALTHY_MARK "unhealthy"     /* in the run directory: to be started again, whatever its policy */
 
 /* --- events (events/events.h); called when it is done --- */

@@ -194,7 +194,7 @@ static void become_monitor(struct launch *l, const struct stdio *s, struct runti
                 .log_max_files = l->plan.log.max_files, .log_packer = l->plan.log.packer, .log_address = l->plan.log.address,
                 .log_format = (char *)(uintptr_t)l->plan.log.format, .log_facility = l->plan.log.facility, .log_ring = l->plan.log.ring,
                 .restart = c->config.restart_policy, .restarts = c->status.restarts, .auto_remove = c->config.auto_remove,
-                .health_interval = l->health.interval, .health_start_interval = l->health.start_interval,
+                .watch_oom = c->config.memory > 0, .health_interval = l->health.interval, .health_start_interval = l->health.start_interval,
                 .health_start_period = l->health.start_period,
                 .cleanup_program = l->cleanup, .remove_at_end = l->leavings, .cgroup_path = l->plan.spec.cgroups_path, .port_fds_first = -1,
         };
@@ -328,6 +328,8 @@ int container_launch(struct engine *e, struct container *c, const struct network
                 return -1;
         if (health_plan(&c->config, &l.health))
                 health_forget(run_dir);
+        if (c->config.memory > 0)
+                unlinkat(run_dir, OOM_MARK, 0);
         struct storage *st;
         if (c->config.auto_remove && how->clean_mine && engine_storage(e, &st, err) == 0)
                 l.leavings = root_discarded_path(st->snapshots, c->id);

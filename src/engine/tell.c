@@ -1,4 +1,8 @@
 /* What is told of a container: docker's attributes, so that its clients' filters work. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/file.h"
 #include "base/str.h"
 #include "engine/engine-internal.h"
 #include "engine/meter-internal.h"
@@ -26,11 +30,42 @@ void container_tell_one(struct engine *e, const struct container *c, const char 
         container_tell(e, c, action, (char *[]){ attribute, NULL });
 }
 
+static bool oom_was_told(struct engine *e, const char *id)
+{
+        struct err ignored = ERR_INIT;
+        _cleanup_close_ int run_dir = run_dir_open(e, id, &ignored);
+        return run_dir >= 0 && faccessat(run_dir, OOM_MARK, F_OK, 0) == 0;
+}
+
+/* Under the container's lock, as the end is told, so that of the two only one tells what killed it. */
+int container_oom(struct engine *e, const char *id, struct err *err)
+{
+        bool stale;
+        _cleanup_container_ struct container c = { 0 };
+        container_config_init(&c.config);
+        _cleanup_close_ int run_dir = container_lock(e, id, err);
+        if (run_dir < 0)
+                return -1;
+        if (container_row_load(e, id, &c, err) < 0 || c.status.state != STATE_RUNNING) {
+                struct err ignored = ERR_INIT;
+                run_dir_remove(e, id, &ignored);
+                return err->kind ? -1 : 0;
+        }
+        if (container_state_refresh(e, &c, &stale, err) < 0)
+                return -1;
+        if (stale || (c.status.state != STATE_RUNNING && c.status.state != STATE_PAUSED))
+                return 0;
+        if (file_write_at(run_dir, OOM_MARK, "", 0, 0600, false, err) < 0)
+                return -1;
+        container_tell(e, &c, "oom", NULL);
+        return 0;
+}
+
 void container_tell_died(struct engine *e, const struct container *c, const struct container_meter *used)
 {
         _cleanup_free_ char *code = xasprintf("exitCode=%d", c->status.exit_code),
                             *duration = xasprintf("execDuration=%lld", (long long)((c->status.finished - c->status.started) / 1000000000));
-        if (c->status.oom_killed)
+        if (c->status.oom_killed && !oom_was_told(e, c->id))
                 container_tell(e, c, "oom", NULL);
         _cleanup_strv_ char **more = used ? meter_attributes(used) : NULL;
         strv_push(&more, code);

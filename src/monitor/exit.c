@@ -40,7 +40,22 @@ static void status_ended(struct monitor *m)
                                            .started = m->o.started,
                                            .finished = m->finished,
                                            .exit_code = m->exit_code,
-                                           .oom_killed = oom_killed(m->o.cgroup_path),
+                                           .oom_killed = m->oom_seen || oom_killed(m->o.cgroup_path),
+                                           .restarts = m->o.restarts,
+                                           .monitor = getpid() };
+        proc_start_time(status.monitor, &status.monitor_ticks, &ignored);
+        container_status_write(m->run_dir, &status, &ignored);
+}
+
+/* Init runs on, and something has happened to it that others see. */
+void status_running(struct monitor *m)
+{
+        struct err ignored = ERR_INIT;
+        struct container_status status = { .state = STATE_RUNNING,
+                                           .pid = m->o.pid,
+                                           .start_ticks = m->o.start_ticks,
+                                           .started = m->o.started,
+                                           .oom_killed = m->oom_seen,
                                            .restarts = m->o.restarts,
                                            .monitor = getpid() };
         proc_start_time(status.monitor, &status.monitor_ticks, &ignored);
@@ -65,6 +80,7 @@ static void ended(struct monitor *m)
         if (m->listen.fd >= 0)
                 sessions_accept(m);
         watch_close(&m->listen, m->epoll_fd);
+        watch_close(&m->oom, m->epoll_fd);
         ports_release(m);
         for (uint32_t i = 0; i < SESSIONS_MAX; i++)
                 if (m->sessions[i].watch.fd >= 0 && m->sessions[i].greeted)

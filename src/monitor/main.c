@@ -103,6 +103,7 @@ static int monitor_setup(struct monitor *m, struct err *err)
         streams_init(m);
         input_init(m);
         health_init(m);
+        oom_watch(m);
         meter_begin(m);
         if (o->client_fd >= 0)
                 session_add(m, o->client_fd, true);
@@ -137,6 +138,9 @@ static void dispatch(struct monitor *m, const struct epoll_event *e)
                 break;
         case WATCH_LISTEN:
                 m->accept_ready = true;
+                break;
+        case WATCH_OOM:
+                oom_ready(m);
                 break;
         case WATCH_SESSION:
                 session_ready(m, &m->sessions[index], e->events);

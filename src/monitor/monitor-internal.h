@@ -78,7 +78,7 @@ struct monitor {
         int epoll_fd, run_dir, terminal_fd,
                 lock_fd; /* terminal_fd: a slave held open so that the master never hangs up */
         enum phase phase;
-        struct watch signals, listen;
+        struct watch signals, listen, oom;
         struct stream streams[2];
         struct input input;
         struct session sessions[SESSIONS_MAX];
@@ -87,6 +87,9 @@ struct monitor {
         struct meter meter;
         int64_t finished; /* when init ended */
         int32_t exit_code;
+        uint64_t oom_kills;
+        int64_t oom_told;
+        bool oom_seen;
         bool accept_ready, busy; /* busy: buffers hold pages to give back */
         bool cleaned, handed_over;
         int oom_score_fd; /* open for writing: the score to give back before a program is started */
@@ -166,7 +169,11 @@ int64_t meter_due(struct monitor *m, int64_t now);
 /* Init has ended: the last numbers are taken and its network is let go. */
 void meter_end(struct monitor *m);
 
+void status_running(struct monitor *m);
+
 /* ---- oom.c ---- */
 bool oom_killed(const char *cgroup_path);
+void oom_watch(struct monitor *m);
+void oom_ready(struct monitor *m);
 
 #endif

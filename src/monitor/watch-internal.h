@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum watch_kind { WATCH_SIGNALS, WATCH_STREAM, WATCH_INPUT, WATCH_LISTEN, WATCH_SESSION };
+enum watch_kind { WATCH_SIGNALS, WATCH_STREAM, WATCH_INPUT, WATCH_LISTEN, WATCH_SESSION, WATCH_OOM };
 
 #define WATCH_NOTHING UINT32_MAX /* not even hang-ups, which epoll reports whatever was asked for */
 

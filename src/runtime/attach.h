@@ -108,6 +108,7 @@ struct monitor_options {
         int net_fd;                    /* /proc/PID/net/dev of init, which keeps its counters; -1: it has no network of its own */
         int port_fds_first, port_fds_count;   /* sockets that reserve published host ports, held until exit */
         char *exec_id;                 /* not a container's init but a detached exec's process: its end is told, and nothing else done */
+        bool watch_oom;                /* tell of processes that die for want of memory while it runs */
         int64_t health_interval, health_start_interval, health_start_period;  /* of the checks, ns; interval 0: there are none */
 };
 void monitor_options_init(struct monitor_options *o);

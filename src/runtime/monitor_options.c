@@ -47,6 +47,7 @@ static const struct option_row {
         O("port-fds-first", OPTION_INT, port_fds_first),
         O("port-fds-count", OPTION_INT, port_fds_count),
         O("exec-id", OPTION_TEXT, exec_id),
+        O("watch-oom", OPTION_BOOL, watch_oom),
         O("health-interval", OPTION_I64, health_interval),
         O("health-start-interval", OPTION_I64, health_start_interval),
         O("health-start-period", OPTION_I64, health_start_period),

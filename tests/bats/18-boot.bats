@@ -189,3 +189,23 @@ power_cut() {
   [ "$(tare events --since "$since" --until "$(date +%s.%N)" --filter container=hungry --filter event=oom | wc -l)" -eq 1 ]
   tare rm hungry
 }
+
+@test "out of memory of a process while the container runs on" {
+  since=$(date +%s.%N)
+  tare run -d --name parent --network none -m 16m --memory-swap 16m busybox \
+    sh -c 'sleep 0.3; sh -c "x=\$(head -c 300000000 /dev/zero | tr \"\\0\" x)"; echo survived; exec sleep 1000'
+  until_true sh -c '[ "$(tare logs parent)" = survived ]'
+  until_true sh -c '[ "$(tare inspect -f "{{.State.OOMKilled}} {{.State.Status}}" parent)" = "true running" ]'
+  ooms() { tare events --since "$since" --until "$(date +%s.%N)" --filter container=parent --filter event=oom | wc -l; }
+  until_true sh -c "tare events --since $since --until \$(date +%s.%N) --filter container=parent --filter event=oom | grep -q oom"
+  sleep 0.3
+  before=$(ooms)
+  tare stop -t 0 parent
+  [ "$(ooms)" -eq "$before" ] # its end has nothing new to tell
+  [ "$(tare inspect -f '{{.State.OOMKilled}}' parent)" = true ]
+  tare rm parent
+  tare run -d --name parent --network none -m 16m busybox sh -c 'head -c 8000000 /dev/zero >/dev/null; exec sleep 1000'
+  sleep 0.3
+  [ "$(tare inspect -f '{{.State.OOMKilled}}' parent)" = false ]
+  tare rm -f parent
+}
