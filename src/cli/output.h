@@ -11,7 +11,7 @@
 struct table_column { const char *key; const char *heading; };
 /* format NULL or "table": the columns `shown` (keys, NULL-terminated), padded with spaces as docker's tabwriter does (three spaces between, minimum
  * width 10); "table TEMPLATE": headings from `known` and the template for each row; "json": one object a line; else the template for each row. */
-int table_format(json_t *rows, const struct table_column *known, const char *const *shown, const char *format, struct buf *out, struct err *err);
+int table_rows_format(json_t *rows, const struct table_column *known, const char *const *shown, const char *format, struct buf *out, struct err *err);
 int table_print(json_t *rows, const struct table_column *known, const char *const *shown, const char *format, struct err *err);
 
 /* Go's text/template over a JSON value, with docker's functions: json, join, lower, upper, title, split, truncate, pad, println,

@@ -143,7 +143,7 @@ static int print(const struct stats_words *o, const struct stats_sample *s, size
         for (size_t i = 0; i < count; i++)
                 json_array_append_new(rows, o->metering ? meter_row_make(&s[i], o->no_trunc)
                                                         : row_make(&s[i], last_find(last, &cursor, s[i].id), o->no_trunc));
-        if (table_format(rows, o->metering ? meter_columns : columns, o->metering ? meter_shown : shown, o->format, &text, err) < 0)
+        if (table_rows_format(rows, o->metering ? meter_columns : columns, o->metering ? meter_shown : shown, o->format, &text, err) < 0)
                 return -1;
         bool live = !o->no_stream && !o->metering && isatty(STDOUT_FILENO);
         return live ? screen_write(&text, first, err) : out_write(text.len ? text.data : "", text.len, err);

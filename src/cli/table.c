@@ -91,7 +91,7 @@ static int add_rows(const struct template *t, const json_t *rows, struct buf *ou
         return 0;
 }
 
-int table_format(json_t *rows, const struct table_column *known, const char *const *shown, const char *format, struct buf *ret, struct err *err)
+int table_rows_format(json_t *rows, const struct table_column *known, const char *const *shown, const char *format, struct buf *ret, struct err *err)
 {
         enum table_mode mode;
         _cleanup_free_ char *text = format_template(str_empty(format) ? "table" : format, shown, &mode);
@@ -112,7 +112,7 @@ int table_print(json_t *rows, const struct table_column *known, const char *cons
                 struct err *err)
 {
         _cleanup_buf_ struct buf out = { 0 };
-        if (table_format(rows, known, shown, format, &out, err) < 0)
+        if (table_rows_format(rows, known, shown, format, &out, err) < 0)
                 return -1;
         return out_write(out.len ? out.data : "", out.len, err);
 }
