@@ -38,6 +38,7 @@ struct stats_sample {
         int64_t at;                    /* monotonic ns */
         uint64_t host_ns;              /* time all processors of the host have passed so far, idle or not */
         struct cgroup_stats now;
+        uint64_t working_set;          /* stats_memory() */
         uint64_t received, sent;
         struct container_meter run, total;     /* this run; and with those before; only with `metering` */
 };

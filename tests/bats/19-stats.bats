@@ -129,3 +129,87 @@ more_than() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a > b) }'; }
   [ "$(number st-orphan Runs)" = 1 ]
   more_than "$(number st-orphan MemoryByteSeconds)" 5000000
 }
+
+metric() { sed -n "s/^$1{[^}]*name=\"$2\"[^}]*} //p"; }
+
+@test "system metrics prints what Prometheus reads" {
+  tare run -d --name st-metrics -m 64m busybox sh -c 'while :; do :; done'
+  tare create --name st-never busybox true
+  sleep 0.5
+  tare system metrics >"$STATE/metrics"
+  [ "$(grep -c '^# TYPE container_cpu_usage_seconds_total counter$' "$STATE/metrics")" = 1 ]
+  more_than "$(metric container_cpu_usage_seconds_total st-metrics <"$STATE/metrics")" 0.01
+  [ "$(metric container_spec_memory_limit_bytes st-metrics <"$STATE/metrics")" = 67108864 ]
+  [ "$(metric tare_container_runs_total st-never <"$STATE/metrics")" = 0 ]
+  [ -z "$(metric container_threads st-never <"$STATE/metrics")" ]
+  grep -q "^container_threads{id=\"/tare/$(tare inspect -f '{{.Id}}' st-metrics)\",image=\"busybox\",name=\"st-metrics\"} 1$" "$STATE/metrics"
+  grep -q '^tare_containers{state="running"} 1$' "$STATE/metrics"
+  # every line is a comment or a sample, every family is told of once, and before its samples
+  ! grep -Ev '^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="([^"\\]|\\.)*"(,[a-z]+="([^"\\]|\\.)*")*\})? [0-9.]+)$' "$STATE/metrics"
+  [ -z "$(sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' "$STATE/metrics" | sort | uniq -d)" ]
+}
+
+metrics_start() { # ADDRESS
+  tare system metrics --listen "$1" >"$STATE/listening" 2>&1 3>&- &
+  METRICS_PID=$!
+  until_true grep -q listening "$STATE/listening"
+}
+
+@test "metrics are served on loopback, from one collection a second" {
+  tare run -d --name st-served busybox sleep 1000
+  metrics_start 127.0.0.1:0
+  address=$(sed 's/.* //' "$STATE/listening")
+  curl -sSi "http://$address/metrics" >"$STATE/answer"
+  grep -q '^HTTP/1.1 200 OK' "$STATE/answer"
+  grep -qi '^content-type: text/plain; version=0.0.4' "$STATE/answer"
+  grep -q '^container_threads{.*name="st-served"} 1$' "$STATE/answer"
+  # the same text for all that ask within a second: it says how long its collection took
+  for i in 1 2 3 4 5 6 7 8; do curl -sS "http://$address/metrics" | grep '^tare_metrics_collect_seconds'; done | sort | uniq -c >"$STATE/counts"
+  [ "$(wc -l <"$STATE/counts")" -le 4 ]
+  [ "$(curl -sS -o /dev/null -w '%{http_code}' "http://$address/other")" = 404 ]
+  [ "$(curl -sS -o /dev/null -w '%{http_code}' -X POST -d x "http://$address/metrics")" = 405 ]
+  [ "$(curl -sSI -o /dev/null -w '%{http_code}' "http://$address/metrics")" = 200 ]
+  kill "$METRICS_PID"
+  wait "$METRICS_PID"
+}
+
+@test "metrics on a unix socket: for owner and group, taken over from a killed server, not from one that lives" {
+  metrics_start "$STATE/metrics.sock"
+  [ "$(stat -c '%a %F' "$STATE/metrics.sock")" = "660 socket" ]
+  curl -sS --unix-socket "$STATE/metrics.sock" http://x/metrics | grep -q '^tare_containers{state="running"} 0$'
+  run tare system metrics --listen "$STATE/metrics.sock"
+  [[ $status -ne 0 && $output == *"another server listens"* ]]
+  kill -9 "$METRICS_PID"
+  wait "$METRICS_PID" || true
+  metrics_start "unix:$STATE/metrics.sock"
+  kill "$METRICS_PID"
+  wait "$METRICS_PID"
+  [ ! -e "$STATE/metrics.sock" ]
+  echo precious >"$STATE/file"
+  run tare system metrics --listen "$STATE/file"
+  [[ $status -ne 0 && $output == *"is not a socket"* && $(cat "$STATE/file") == precious ]]
+}
+
+@test "metrics are not served where others can reach them" {
+  for address in 0.0.0.0:9000 10.1.2.3:9000 :::9000 nonsense 127.0.0.1 127.0.0.1:99999 example:80; do
+    run tare system metrics --listen "$address"
+    [ "$status" -ne 0 ] || { echo "served at $address"; return 1; }
+  done
+}
+
+@test "a server of metrics has the figures of a run written down when it ends" {
+  tare run -d --name st-kept busybox sh -c 'dd if=/dev/zero of=/dev/shm/x bs=1M count=20; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; sleep 1000'
+  sleep 1.5
+  metrics_start "$STATE/metrics.sock"
+  kill "$METRICS_PID"
+  wait "$METRICS_PID"
+  # as after a crash of the machine: nothing of the run is left but its row
+  id=$(tare inspect -f '{{.Id}}' st-kept)
+  kill -9 "$(cut -d' ' -f1 "$TARE_RUN/containers/$id/monitor.pid")"
+  cp -a "$TARE_ROOT/tare.db" "$STATE/copy.db"
+  cp -a "$TARE_ROOT/tare.db-wal" "$STATE/copy.db-wal"
+  [ "$(python3 -c 'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM meters WHERE cpu_ns > 50000000 AND memory_byte_ms > 5000000000").fetchone()[0])' "$STATE/copy.db")" = 1 ]
+  # and the end of the run counts it once
+  until_true stopped st-kept
+  [ "$(number st-kept Runs)" = 1 ]
+}
