@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,81 +16,106 @@
 void line_files_done(struct line_files *l)
 {
         free(l->path);
-        mem_closep(&l->fd);
-        l->fd = -1;
+        mem_closep(&l->file.fd);
         buf_done(&l->buffer);
-        *l = (struct line_files){ .fd = -1 };
+        *l = (struct line_files){ .file = { .fd = -1 } };
 }
 
-/* The n-th file, 0 the newest; -1 with errno. */
-static int nth_open(const char *path, unsigned n, struct stat *ret)
+static bool file_look(struct line_file *f)
 {
-        _cleanup_free_ char *name = n ? xasprintf("%s.%u", path, n) : xstrdup(path);
-        _cleanup_close_ int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-        if (fd < 0 || fstat(fd, ret) < 0)
-                return -1;
-        if (!S_ISREG(ret->st_mode)) {
+        struct stat st;
+        if (f->fd < 0 || fstat(f->fd, &st) < 0)
+                return false;
+        if (!S_ISREG(st.st_mode)) {
                 errno = ENOENT;
-                return -1;
+                return false;
         }
-        return TAKE_FD(fd);
+        f->dev = st.st_dev;
+        f->ino = st.st_ino;
+        f->size = st.st_size;
+        f->changed = st.st_mtim;
+        return true;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b) { return a->st_ino == b->st_ino && a->st_dev == b->st_dev; }
+static bool name_open(const char *name, bool packed, struct line_file *ret)
+{
+        struct line_file f = { .packed = packed };
+        f.fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        if (!file_look(&f)) {
+                mem_closep(&f.fd);
+                return false;
+        }
+        *ret = f;
+        return true;
+}
+
+/* The n-th file, 0 the newest; false with errno. */
+static bool nth_open(const struct line_files *l, unsigned n, struct line_file *ret)
+{
+        _cleanup_free_ char *name = n ? xasprintf("%s.%u", l->path, n) : xstrdup(l->path);
+        if (name_open(name, false, ret))
+                return true;
+        if (errno != ENOENT || n == 0 || !l->packing)
+                return false;
+        _cleanup_free_ char *packed = xasprintf("%s%s", name, l->packing->suffix);
+        return name_open(packed, true, ret);
+}
+
+static bool same_file(const struct line_file *a, const struct line_file *b)
+{
+        if (a->ino == b->ino && a->dev == b->dev)
+                return true;
+        return (a->packed || b->packed) && a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
 
 /* Steps the number on past a gap: while files are being renamed one of them is missing. */
-static int nth_open_gap(const char *path, unsigned *n, struct stat *ret)
+static bool nth_open_gap(const struct line_files *l, unsigned *n, struct line_file *ret)
 {
-        int fd = nth_open(path, *n, ret);
-        if (fd < 0 && errno == ENOENT && *n < FILES_MAX)
-                fd = nth_open(path, ++*n, ret);
-        return fd;
+        if (nth_open(l, *n, ret))
+                return true;
+        return errno == ENOENT && *n < FILES_MAX && nth_open(l, ++*n, ret);
 }
 
-/* The oldest of all; -1 with errno ENOENT when there is none. */
-static int oldest_open(const char *path, struct stat *ret)
+/* 1: *ret is the oldest of all; 0: there is none; -1 with errno. */
+static int oldest_open(const struct line_files *l, struct line_file *ret)
 {
-        _cleanup_close_ int found = -1;
-        struct stat st;
+        struct line_file found = { .fd = -1 }, f;
         for (unsigned n = 0; n < FILES_MAX; n++) {
-                int fd = nth_open_gap(path, &n, &st);
-                if (fd < 0 && errno != ENOENT)
+                if (!nth_open_gap(l, &n, &f)) {
+                        if (errno == ENOENT)
+                                break;
+                        mem_closep(&found.fd);
                         return -1;
-                if (fd < 0)
-                        break;
-                mem_closep(&found);
-                found = fd;
-                *ret = st;
+                }
+                mem_closep(&found.fd);
+                found = f;
         }
-        if (found < 0)
-                errno = ENOENT;
-        return TAKE_FD(found);
+        *ret = found;
+        return found.fd >= 0;
 }
 
-/* The file that follows the one with this identity. 1: *ret_fd; 0: it is the newest, or all are gone; -1 with errno. */
-static int newer_open(const char *path, const struct stat *mine, int *ret_fd, struct stat *ret)
+/* The file that follows the one being read. 1: *ret; 0: it is the newest, or all are gone; -1 with errno. */
+static int newer_open(struct line_files *l, struct line_file *ret)
 {
-        _cleanup_close_ int newer = -1;
-        struct stat st, newer_st = *mine;
+        struct line_file newer = { .fd = -1 }, f;
+        if (!l->file.packed)
+                file_look(&l->file);
         for (unsigned n = 0; n < FILES_MAX; n++) {
-                int fd = nth_open_gap(path, &n, &st);
-                if (fd < 0 && errno != ENOENT)
+                if (!nth_open_gap(l, &n, &f)) {
+                        if (errno == ENOENT)
+                                break; /* rotated away altogether: the oldest there is follows */
+                        mem_closep(&newer.fd);
                         return -1;
-                if (fd < 0)
-                        break;         /* rotated away altogether: the oldest there is follows */
-                if (same_file(&st, mine)) {
-                        close(fd);
+                }
+                if (same_file(&f, &l->file)) {
+                        close(f.fd);
                         break;
                 }
-                mem_closep(&newer);
-                newer = fd;
-                newer_st = st;
+                mem_closep(&newer.fd);
+                newer = f;
         }
-        if (newer < 0)
-                return 0;
-        *ret_fd = TAKE_FD(newer);
-        *ret = newer_st;
-        return 1;
+        *ret = newer;
+        return newer.fd >= 0;
 }
 
 static void position(struct line_files *l, off_t offset)
@@ -99,29 +125,41 @@ static void position(struct line_files *l, off_t offset)
         buf_reset(&l->buffer);
 }
 
-static void file_take(struct line_files *l, int fd)
+/* In place of a packed file its content, in a file without a name; beside the log, where there is room for it. */
+static int file_unpack(const struct line_files *l, struct line_file *f, struct err *err)
 {
-        mem_closep(&l->fd);
-        l->fd = fd;
+        const char *slash = strrchr(l->path, '/');
+        _cleanup_free_ char *folder = slash ? xstrndup(l->path, (size_t)(slash - l->path) + 1) : xstrdup(".");
+        _cleanup_close_ int out = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        struct stat st;
+        if (out < 0)
+                out = memfd_create("log", MFD_CLOEXEC);
+        if (out < 0)
+                return err_sys(err, "temporary file");
+        if (l->packing->unpack(l->packing->data, f->fd, out, err) < 0 || fstat(out, &st) < 0)
+                return err->kind ? -1 : err_sys(err, "temporary file");
+        mem_closep(&f->fd);
+        f->fd = TAKE_FD(out);
+        f->size = st.st_size;
+        return 0;
+}
+
+static int file_take(struct line_files *l, const struct line_file *f, struct err *err)
+{
+        mem_closep(&l->file.fd);
+        l->file = *f;
         position(l, 0);
+        return f->packed ? file_unpack(l, &l->file, err) : 0;
 }
 
 /* 1 when the reader now stands at the beginning of another file. */
 static int file_next(struct line_files *l, struct err *err)
 {
-        struct stat mine, st;
-        int fd = -1, more;
-        if (l->fd < 0) {
-                fd = oldest_open(l->path, &st);
-                more = fd >= 0 ? 1 : errno == ENOENT ? 0 : -1;
-        } else {
-                more = fstat(l->fd, &mine) < 0 ? -1 : newer_open(l->path, &mine, &fd, &st);
-        }
+        struct line_file f;
+        int more = l->file.fd < 0 ? oldest_open(l, &f) : newer_open(l, &f);
         if (more < 0)
                 return err_sys(err, "%s", l->path);
-        if (more)
-                file_take(l, fd);
-        return more;
+        return more && file_take(l, &f, err) < 0 ? -1 : more;
 }
 
 /* --- placing --- */
@@ -151,20 +189,22 @@ static int tail_find(int fd, off_t size, int64_t *lines, off_t *ret)
 
 static int tail_open(struct line_files *l, int64_t tail, struct err *err)
 {
-        struct stat st, last = { 0 };
+        struct line_file f;
         for (unsigned n = 0; n < FILES_MAX; n++) {
-                _cleanup_close_ int fd = nth_open_gap(l->path, &n, &st);
-                if (fd < 0 && errno == ENOENT)
-                        break;
-                if (fd < 0)
+                if (!nth_open_gap(l, &n, &f)) {
+                        if (errno == ENOENT)
+                                break;
                         return err_sys(err, "%s", l->path);
-                if (l->fd >= 0 && same_file(&st, &last))
+                }
+                if (l->file.fd >= 0 && same_file(&f, &l->file)) {
+                        close(f.fd);
                         continue;      /* rotated meanwhile */
-                last = st;
+                }
                 off_t start;
-                if (tail_find(fd, st.st_size, &tail, &start) < 0)
+                if (file_take(l, &f, err) < 0)
+                        return -1;
+                if (tail_find(l->file.fd, l->file.size, &tail, &start) < 0)
                         return err_sys(err, "%s", l->path);
-                file_take(l, TAKE_FD(fd));
                 l->offset = start;
                 if (tail == 0)
                         break;
@@ -173,10 +213,30 @@ static int tail_open(struct line_files *l, int64_t tail, struct err *err)
 }
 
 /* Coarse file times may be a little before the record's. */
-static bool ends_before(int fd, int64_t since)
+static bool ends_before(const struct line_file *f, int64_t since)
 {
-        struct stat st;
-        return since > 0 && fstat(fd, &st) == 0 && ((int64_t)st.st_mtim.tv_sec + 1) * 1000000000 + st.st_mtim.tv_nsec < since;
+        return since > 0 && ((int64_t)f->changed.tv_sec + 1) * 1000000000 + f->changed.tv_nsec < since;
+}
+
+/* The oldest file that does not end before, without unpacking those that do. */
+static int since_open(struct line_files *l, int64_t since, struct err *err)
+{
+        struct line_file found = { .fd = -1 }, f;
+        for (unsigned n = 0; n < FILES_MAX; n++) {
+                if (!nth_open_gap(l, &n, &f)) {
+                        if (errno == ENOENT)
+                                break;
+                        mem_closep(&found.fd);
+                        return err_sys(err, "%s", l->path);
+                }
+                if (n > 0 && ends_before(&f, since)) {
+                        close(f.fd);
+                        break;
+                }
+                mem_closep(&found.fd);
+                found = f;
+        }
+        return found.fd < 0 ? 0 : file_take(l, &found, err) < 0 ? -1 : 1;
 }
 
 /* Coarse clocks and several writers: lines a little out of order are still found. */
@@ -184,28 +244,33 @@ static int since_find(struct line_files *l, int64_t since, line_key_fn time, str
 {
         struct stat st;
         off_t offset;
-        if (fstat(l->fd, &st) < 0 || line_bisect(l->fd, st.st_size, since - SLACK, time, &offset, err) < 0)
+        if (fstat(l->file.fd, &st) < 0 || line_bisect(l->file.fd, st.st_size, since - SLACK, time, &offset, err) < 0)
                 return err_add(err, "%s", l->path);
         position(l, offset);
         return 0;
 }
 
-int line_files_open(const char *path, int64_t tail, int64_t since, line_key_fn time, struct line_files *ret, struct err *err)
+int line_files_open_packed(const char *path, int64_t tail, int64_t since, line_key_fn time, const struct line_packing *packing,
+                           struct line_files *ret, struct err *err)
 {
-        _cleanup_line_files_ struct line_files l = { .path = xstrdup(path), .fd = -1, .buffer = BUF_INIT(LINE_MAX_BYTES + BLOCK) };
+        _cleanup_line_files_ struct line_files l = { .path = xstrdup(path), .file = { .fd = -1 }, .packing = packing,
+                                                     .buffer = BUF_INIT(LINE_MAX_BYTES + BLOCK) };
         if (tail >= 0) {
                 if (tail_open(&l, tail, err) < 0)
                         return -1;
         } else {
-                int more = file_next(&l, err);
-                while (more == 1 && ends_before(l.fd, since))
-                        more = file_next(&l, err);
+                int more = since_open(&l, since, err);
                 if (more < 0 || (more == 1 && since > 0 && time && since_find(&l, since, time, err) < 0))
                         return -1;
         }
         *ret = l;
-        l = (struct line_files){ .fd = -1 };
+        l = (struct line_files){ .file = { .fd = -1 } };
         return 0;
+}
+
+int line_files_open(const char *path, int64_t tail, int64_t since, line_key_fn time, struct line_files *ret, struct err *err)
+{
+        return line_files_open_packed(path, tail, since, time, NULL, ret, err);
 }
 
 /* --- reading --- */
@@ -222,10 +287,10 @@ static int block_read(struct line_files *l, struct err *err)
                 position(l, l->offset); /* no line of ours: what is left of it will be no record */
         if (buf_reserve(&l->buffer, BLOCK, err) < 0)
                 return -1;
-        ssize_t n = pread(l->fd, l->buffer.data + l->buffer.len, BLOCK, l->offset);
+        ssize_t n = pread(l->file.fd, l->buffer.data + l->buffer.len, BLOCK, l->offset);
         if (n < 0)
                 return err_sys(err, "%s", l->path);
-        if (n == 0 && fstat(l->fd, &st) == 0 && st.st_size < l->offset) {
+        if (n == 0 && fstat(l->file.fd, &st) == 0 && st.st_size < l->offset) {
                 /* a log of one file is emptied when it is full */
                 position(l, 0);
                 return st.st_size > 0 ? block_read(l, err) : 0;
@@ -255,15 +320,15 @@ static bool line_take(struct line_files *l, const char **ret_line, size_t *ret_l
  * before the next is taken. 1: go on reading. */
 static int end_reached(struct line_files *l, bool *rotated, struct err *err)
 {
-        struct stat mine, st;
-        _cleanup_close_ int fd = -1;
-        if (l->fd < 0 || *rotated) {
+        struct line_file newer;
+        if (l->file.fd < 0 || *rotated) {
                 *rotated = false;
                 return file_next(l, err);
         }
-        int more = fstat(l->fd, &mine) < 0 ? -1 : newer_open(l->path, &mine, &fd, &st);
+        int more = newer_open(l, &newer);
         if (more < 0)
                 return err_sys(err, "%s", l->path);
+        mem_closep(&newer.fd);
         *rotated = more;
         return more;
 }
@@ -272,9 +337,9 @@ int line_files_line(struct line_files *l, const char **ret_line, size_t *ret_len
 {
         bool rotated = false;
         for (;;) {
-                if (l->fd >= 0 && line_take(l, ret_line, ret_len))
+                if (l->file.fd >= 0 && line_take(l, ret_line, ret_len))
                         return 1;
-                int more = l->fd >= 0 ? block_read(l, err) : 0;
+                int more = l->file.fd >= 0 ? block_read(l, err) : 0;
                 if (more == 0)
                         more = end_reached(l, &rotated, err);
                 if (more <= 0)

@@ -1,6 +1,7 @@
 /* Drivers whose files are lines: json-file and k8s-file. */
 #include <string.h>
 
+#include "base/proc.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/log-internal.h"
@@ -8,6 +9,7 @@
 
 struct line_reader {
         struct line_files files;
+        struct line_packing packing;
         char *text;                    /* decoded, or with its newline; grows with the longest */
         size_t text_size;
 };
@@ -21,10 +23,26 @@ static char *text_room(struct line_reader *r, size_t len)
         return r->text;
 }
 
+static int file_unpack(void *data, int packed, int out, struct err *err)
+{
+        const struct log_source *s = data;
+        if (!s->unpack)
+                return err_set(err, ERR_UNSUPPORTED, "a rotated file is compressed, and the program that reads it is not here");
+        _cleanup_strv_ char **argv = strv_dup((char *const *)(uintptr_t)s->unpack);
+        strv_push(&argv, "0");
+        struct proc_spawn spawn = { .path = argv[0], .argv = argv, .stdin_fd = packed, .stdout_fd = out, .stderr_fd = 2 };
+        pid_t pid;
+        int status;
+        if (proc_spawn(&spawn, &pid, NULL, err) < 0 || proc_wait(pid, &status, err) < 0)
+                return -1;
+        return status == 0 ? 0 : err_set(err, ERR_CORRUPT, "a compressed log file cannot be read");
+}
+
 static void *lines_open(const struct log_source *s, line_key_fn time, struct err *err)
 {
         struct line_reader *r = xcalloc(1, sizeof(*r));
-        if (line_files_open(s->path, s->tail, s->since, time, &r->files, err) == 0)
+        r->packing = (struct line_packing){ .suffix = ".gz", .unpack = file_unpack, .data = (void *)(uintptr_t)s };
+        if (line_files_open_packed(s->path, s->tail, s->since, time, &r->packing, &r->files, err) == 0)
                 return r;
         free(r);
         return NULL;

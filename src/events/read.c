@@ -79,7 +79,7 @@ static bool change_wait(const struct reading *r, int watch)
 
 int events_read(const char *root, const struct events_query *q, event_fn fn, void *data, struct err *err)
 {
-        _cleanup_(reading_done) struct reading r = { .query = q, .fn = fn, .data = data, .files = { .fd = -1 } };
+        _cleanup_(reading_done) struct reading r = { .query = q, .fn = fn, .data = data, .files = { .file = { .fd = -1 } } };
         _cleanup_close_ int watch = q->follow ? watch_open(root, err) : -1;
         _cleanup_free_ char *path = xasprintf("%s/events/log", root);
         if ((q->follow && watch < 0) || line_files_open(path, -1, q->since, event_line_time, &r.files, err) < 0)

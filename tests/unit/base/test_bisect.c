@@ -86,7 +86,7 @@ static void test_reads_little(void **state)
         int scratch = scratch_new(&dir);
         _cleanup_close_ int fd = openat(scratch, "log", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         _cleanup_free_ char *path = xasprintf("%s/log", dir);
-        _cleanup_line_files_ struct line_files l = { .fd = -1 };
+        _cleanup_line_files_ struct line_files l = { .file = { .fd = -1 } };
         const char *line;
         size_t len;
         int64_t number = 0;

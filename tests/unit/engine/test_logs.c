@@ -222,7 +222,7 @@ static void test_rotation(void **state)
 {
         struct fixture *f = *state;
         _cleanup_free_ char *path = path_join(f->dir, "log");
-        _cleanup_line_files_ struct line_files l = { .fd = -1 };
+        _cleanup_line_files_ struct line_files l = { .file = { .fd = -1 } };
         OK(line_files_open(path, -1, 0, NULL, &l, &err));
         expect_lines(&l, 1, 0);        /* nothing there yet */
         append(path, 1, 3);
@@ -255,7 +255,7 @@ static void test_truncation(void **state)
         struct fixture *f = *state;
         _cleanup_free_ char *path = path_join(f->dir, "log");
         append(path, 1, 9);
-        _cleanup_line_files_ struct line_files l = { .fd = -1 };
+        _cleanup_line_files_ struct line_files l = { .file = { .fd = -1 } };
         OK(line_files_open(path, 2, 0, NULL, &l, &err));
         expect_lines(&l, 8, 9);
         assert_int_equal(truncate(path, 0), 0);
