@@ -85,6 +85,7 @@ int container_prepare(struct engine *e, struct container_config *config, const c
 {
         _cleanup_container_ struct container c = { .config = *config };
         container_config_init(config);
+        _cleanup_free_ char *tag = NULL;
         if (str_empty(c.config.log_driver))
                 str_replace(&c.config.log_driver, LOG_DRIVER_DEFAULT);
         if (name && !container_name_valid(name[0] == '/' ? name + 1 : name))
@@ -100,6 +101,8 @@ int container_prepare(struct engine *e, struct container_config *config, const c
         while (strspn(c.id, "0123456789") >= 12)
                 random_hex(c.id, 64);
         c.name = name ? xstrdup(name[0] == '/' ? name + 1 : name) : container_name_random(0);
+        if (log_tag(e, &c, NULL, &tag, err) < 0)
+                return -1;
         c.created = time_now();
         c.status.state = STATE_CREATED;
         *ret = c;

@@ -70,6 +70,8 @@ void container_tell_died(struct engine *e, const struct container *c, const stru
         _cleanup_strv_ char **more = used ? meter_attributes(used) : NULL;
         strv_push(&more, code);
         strv_push(&more, duration);
+        if (c->status.log_lost)
+                strv_push_take(&more, xasprintf("logRecordsLost=%llu", (unsigned long long)c->status.log_lost));
         container_tell(e, c, "die", more);
 }
 

@@ -57,6 +57,7 @@ void status_running(struct monitor *m)
                                            .started = m->o.started,
                                            .oom_killed = m->oom_seen,
                                            .restarts = m->o.restarts,
+                                           .log_lost = m->log.lost + m->log.file.lost,
                                            .monitor = getpid() };
         proc_start_time(status.monitor, &status.monitor_ticks, &ignored);
         container_status_write(m->run_dir, &status, &ignored);

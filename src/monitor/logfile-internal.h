@@ -22,6 +22,8 @@ struct logfile {
         uint64_t size, max_size; /* bytes in the file; 0: unbounded */
         uint32_t max_files;
         size_t used; /* of the buffer */
+        _Atomic uint64_t lost; /* records */
+        uint64_t records; /* there; of a file of lines 0, as their ends are seen */
         const char *packer, *suffix; /* program that compresses, NULL: none; and what it appends to the name */
         _Atomic pid_t packing;
         /* Where a file that is there goes on: cuts what was torn off at its end. May use the buffer. */
@@ -34,7 +36,7 @@ void logfile_init(struct logfile *l, const char *path, uint64_t max_size, uint32
 bool logfile_open(struct logfile *l);
 /* A place for a record of at most `need` bytes; writes what is there first where the rest is too short. */
 uint8_t *logfile_room(struct logfile *l, size_t need);
-/* False: it was not written (and is gone), the file is as it was. */
+/* False: some were not written (and are gone, and counted); the file ends with a whole one. */
 bool logfile_flush(struct logfile *l);
 static inline bool logfile_is_full(const struct logfile *l)
 {

@@ -88,11 +88,30 @@ bool logfile_open(struct logfile *l)
         return true;
 }
 
+static uint64_t lines_in(const uint8_t *from, const uint8_t *end)
+{
+        uint64_t count = 0;
+        while (from < end && (from = memchr(from, '\n', (size_t)(end - from)))) {
+                from++;
+                count++;
+        }
+        return count;
+}
+
+/* Of what was written only whole records stay: of lines those that are, else none of this flush. */
+static uint64_t flush_undo(struct logfile *l, size_t written)
+{
+        const uint8_t *newline = written && !l->records ? memrchr(buffer, '\n', written) : NULL;
+        size_t whole = newline ? (size_t)(newline - buffer) + 1 : 0;
+        if (written > whole && ftruncate(l->fd, (off_t)(l->size + whole)) < 0)
+                whole = written; /* it is cut when the file is opened the next time */
+        l->size += whole;
+        return l->records ? l->records : lines_in(buffer + whole, buffer + l->used);
+}
+
 bool logfile_flush(struct logfile *l)
 {
         size_t written = 0;
-        if (l->used == 0)
-                return true;
         while (l->fd >= 0 && written < l->used) {
                 ssize_t n = write(l->fd, buffer + written, l->used - written);
                 if (n < 0 && errno == EINTR)
@@ -102,10 +121,12 @@ bool logfile_flush(struct logfile *l)
                 written += (size_t)n;
         }
         bool whole = written == l->used;
-        if (!whole && written && ftruncate(l->fd, (off_t)l->size) < 0)
-                whole = true; /* then what is there counts, and is cut the next time */
-        l->size += whole ? written : 0;
+        if (whole)
+                l->size += written;
+        else
+                l->lost += flush_undo(l, written);
         l->used = 0;
+        l->records = 0;
         return whole;
 }
 

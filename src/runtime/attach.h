@@ -66,6 +66,7 @@ struct container_status {
         uint32_t restarts;
         pid_t monitor;
         uint64_t monitor_ticks;
+        uint64_t log_lost;             /* records that found no room; known after the end, absent where none did */
         char error[256];
 };
 /* Reads/writes status.json in an open run directory. The reader needs no jansson: it takes only what the writer

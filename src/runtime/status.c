@@ -28,6 +28,7 @@ static const struct field {
         F("error", FIELD_TEXT, error),
         F("monitor", FIELD_I32, monitor),
         F("monitor_ticks", FIELD_U64, monitor_ticks),
+        F("log_lost", FIELD_U64, log_lost),
 #undef F
 };
 
@@ -92,7 +93,7 @@ static void out_field(struct out *o, const struct field *f, const void *member)
 int container_status_write(int run_dir_fd, const struct container_status *status, struct err *err)
 {
         struct out o = { .len = 0 };
-        for (size_t i = 0; i < ELEMENTS(fields); i++) {
+        for (size_t i = 0; i < ELEMENTS(fields) - (status->log_lost == 0); i++) { /* the last is written only where there is any */
                 out_text(&o, i ? ",\"" : "{\"");
                 out_text(&o, fields[i].name);
                 out_text(&o, "\":");
@@ -229,6 +230,8 @@ int container_status_read(int run_dir_fd, struct container_status *ret, struct e
         const char *p = text.data ? text.data : "";
         for (size_t i = 0; i < ELEMENTS(fields); i++) {
                 const struct field *f = &fields[i];
+                if (i == ELEMENTS(fields) - 1 && *p == '}')
+                        break;
                 if (!take(&p, i ? ",\"" : "{\"") || !take(&p, f->name) || !take(&p, "\":") ||
                     !take_field(&p, f, (char *)&status + f->offset))
                         return err_set(err, ERR_CORRUPT, STATUS_FILE ": field \"%s\"", f->name);

@@ -27,8 +27,7 @@ static size_t json_lines(struct log *l, const struct log_chunk *c)
 
 static void json_flush(struct log *l)
 {
-        if (!logfile_flush(&l->file))
-                l->lost++;
+        logfile_flush(&l->file);
 }
 
 static void json_close(struct log *l)

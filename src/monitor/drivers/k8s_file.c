@@ -32,8 +32,7 @@ static size_t k8s_lines(struct log *l, const struct log_chunk *c)
 
 static void k8s_flush(struct log *l)
 {
-        if (!logfile_flush(&l->file))
-                l->lost++;
+        logfile_flush(&l->file);
 }
 
 static void k8s_close(struct log *l)

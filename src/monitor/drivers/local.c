@@ -71,16 +71,14 @@ static void local_put(struct log *l, const struct log_chunk *c, const struct log
         memcpy(to, p->text, p->len);
         l->page_time = c->time;
         l->file.used += (size_t)(to - out) + p->len;
+        l->file.records++;
 }
 
 static void local_flush(struct log *l)
 {
-        if (logfile_flush(&l->file)) {
-                l->page_time_written = l->page_time;
-        } else {
+        if (!logfile_flush(&l->file))
                 l->page_time = l->page_time_written;
-                l->lost++;
-        }
+        l->page_time_written = l->page_time;
 }
 
 static size_t local_lines(struct log *l, const struct log_chunk *c)

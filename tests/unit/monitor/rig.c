@@ -6,6 +6,7 @@
 #include <pty.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -117,7 +118,13 @@ static void monitor_exec(const struct rig *r, const struct rig_options *o, struc
         m.out_fd = e->out[0], m.err_fd = e->err[0], m.in_fd = e->in[1], m.console_fd = e->console;
         m.client_fd = e->client[1], m.listen_fd = e->listen;
         m.open_stdin = o->open_stdin, m.stdin_once = o->stdin_once;
-        m.log_driver = (char *)(uintptr_t)(o->no_log ? "none" : "json-file");
+        m.log_driver = (char *)(uintptr_t)(o->no_log ? "none" : o->log_driver ? o->log_driver : "json-file");
+        m.log_address = (char *)(uintptr_t)o->log_address, m.log_format = (char *)(uintptr_t)o->log_format;
+        m.log_facility = 3, m.log_ring = o->log_ring;
+        if (o->log_fixed)
+                assert_int_equal(file_write_at(r->run_fd, "log-fixed", o->log_fixed, strlen(o->log_fixed), 0600, false, &err), 0);
+        if (o->file_size_max)
+                setrlimit(RLIMIT_FSIZE, &(struct rlimit){ o->file_size_max, o->file_size_max });
         m.log_path = o->no_log ? NULL : log;
         m.log_max_size = o->log_max_size, m.log_max_files = o->log_max_files;
         m.restarts = 3;

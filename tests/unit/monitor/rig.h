@@ -20,6 +20,10 @@ struct rig_options {
         bool attach, attach_stdin, clean_mine; /* a first session, as `tare run` has */
         uint64_t log_max_size;
         uint32_t log_max_files;
+        const char *log_driver; /* NULL: json-file */
+        const char *log_fixed, *log_address, *log_format;
+        uint64_t log_ring;
+        uint64_t file_size_max; /* as of a full disk; 0: none */
         const char *cgroup_path;
         int port_fd; /* 0: none */
         int64_t health_interval, health_start_interval, health_start_period;
