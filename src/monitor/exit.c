@@ -41,6 +41,7 @@ static void status_ended(struct monitor *m)
                                            .finished = m->finished,
                                            .exit_code = m->exit_code,
                                            .oom_killed = m->oom_seen || oom_killed(m->o.cgroup_path),
+                                           .log_lost = m->log.lost + m->log.file.lost,
                                            .restarts = m->o.restarts,
                                            .monitor = getpid() };
         proc_start_time(status.monitor, &status.monitor_ticks, &ignored);
