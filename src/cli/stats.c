@@ -1,5 +1,4 @@
 /* stats: a table of what containers use, once or again every second; or what they have used in all their runs. */
-#include <math.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,7 +67,7 @@ static json_t *row_make(const struct stats_sample *s, const struct stats_sample 
 /* Rounded where digits end that a microsecond has: 0.1 is not shown as 0.1000000000000001. */
 static json_t *seconds(uint64_t value, double unit)
 {
-        return json_real(nearbyint((double)value / unit * 1e6) / 1e6);
+        return json_real((double)(uint64_t)((double)value / unit * 1e6 + 0.5) / 1e6);
 }
 
 static json_t *meter_row_make(const struct stats_sample *s, bool whole)

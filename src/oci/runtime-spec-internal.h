@@ -73,7 +73,7 @@ extern const struct field_custom oci_namespaces_custom, oci_rdma_custom;
 void table_init(const struct field_table *table, void *base);
 void table_done(const struct field_table *table, void *base);
 int table_parse(const struct field_table *table, void *base, const json_t *o, const struct jpath *path, struct err *err);
-json_t *table_format(const struct field_table *table, const void *base);
+json_t *spec_table_format(const struct field_table *table, const void *base);
 
 /* jansson's integers end at INT64_MAX where the spec has uint64 (RLIM_INFINITY is UINT64_MAX): such numbers travel
  * through it as marked strings. */

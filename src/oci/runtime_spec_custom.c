@@ -124,7 +124,7 @@ static json_t *rdma_format(const void *base)
                 return NULL;
         devices = json_object();
         for (size_t i = 0; i < r->rdma_count; i++)
-                json_object_set_new(devices, r->rdma[i].device, table_format(&oci_rdma_table, &r->rdma[i]));
+                json_object_set_new(devices, r->rdma[i].device, spec_table_format(&oci_rdma_table, &r->rdma[i]));
         return devices;
 }
 

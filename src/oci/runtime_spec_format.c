@@ -92,7 +92,7 @@ static json_t *kept_format(const struct field *f, const char *base, const void *
 
 static json_t *object_format(const struct field *f, const char *base, const void *at, bool all)
 {
-        json_t *o = table_format(f->table, at);
+        json_t *o = spec_table_format(f->table, at);
 
         if (all || json_object_size(o) > 0)
                 return o;
@@ -104,7 +104,7 @@ static json_t *pointer_format(const struct field *f, const char *base, const voi
 {
         const void *value = *(void *const *)at;
 
-        return value ? table_format(f->table, value) : NULL;
+        return value ? spec_table_format(f->table, value) : NULL;
 }
 
 static json_t *list_format(const struct field *f, const char *base, const void *at, bool all)
@@ -117,7 +117,7 @@ static json_t *list_format(const struct field *f, const char *base, const void *
                 return NULL;
         list = json_array();
         for (size_t i = 0; i < count; i++)
-                json_array_append_new(list, table_format(f->table, elements + i * f->table->size));
+                json_array_append_new(list, spec_table_format(f->table, elements + i * f->table->size));
         return list;
 }
 
@@ -158,7 +158,7 @@ static json_t *row_format(const struct field *f, const char *base)
         return formatters[f->type](f, base, base + f->offset, has || (f->flags & (REQUIRED | ALWAYS)));
 }
 
-json_t *table_format(const struct field_table *table, const void *base)
+json_t *spec_table_format(const struct field_table *table, const void *base)
 {
         json_t *o = json_object();
 
@@ -173,7 +173,7 @@ json_t *table_format(const struct field_table *table, const void *base)
 
 static char *document_format(const struct field_table *table, const void *base)
 {
-        _cleanup_json_ json_t *o = table_format(table, base);
+        _cleanup_json_ json_t *o = spec_table_format(table, base);
         char *text = json_text(o);
 
         spec_numbers_unmark(text);
