@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
