@@ -224,6 +224,8 @@ static int security_parse(void *options, const char *text, struct err *err)
         { 0, "mount", OPT_PARSE, 0, "mount", "Attach a filesystem mount to the container", mount_parse }, \
         { 0, "name", OPT_STRING, O(name), "string", "Assign a name to the container" }, \
         { 0, "network", OPT_STRING, C(network_mode), "network", "Connect a container to a network (bridge|none|host|container:ID|NAME)" }, \
+        { 0, "net-rate-in", OPT_STRING, C(net_rate_in), "rate", "Limit what the container receives (10mbit, 500kbps: bytes)" }, \
+        { 0, "net-rate-out", OPT_STRING, C(net_rate_out), "rate", "Limit what the container sends; with NET_ADMIN it can change that" }, \
         { 0, "net", OPT_STRING, C(network_mode), "network", "Same as --network", .hidden = true }, \
         { 0, "no-healthcheck", OPT_BOOL, O(no_healthcheck), NULL, "Disable any container-specified HEALTHCHECK" }, \
         { 0, "oom-kill-disable", OPT_BOOL, C(oom_kill_disable), NULL, "Disable OOM Killer" }, \

@@ -115,6 +115,19 @@ static int check_names(const struct container_config *c, struct err *err)
         return 0;
 }
 
+static int check_rate(const struct container_config *c, const char *flag, const char *rate, struct err *err)
+{
+        const char *mode = str_empty(c->network_mode) ? "bridge" : c->network_mode;
+        uint64_t bits;
+        if (!rate)
+                return 0;
+        if (net_rate_parse(rate, &bits, err) < 0)
+                return err_add(err, "%s", flag);
+        if (str_eq(mode, "none") || str_eq(mode, "host") || str_starts(mode, "container:") || str_starts(mode, "ns:"))
+                return err_set(err, ERR_INVALID, "conflicting options: %s and the network mode %s, in which it has no network of its own", flag, mode);
+        return 0;
+}
+
 /* What lives in the namespace of the other container cannot be set from here. */
 static int check_network_mode(const struct container_config *c, struct err *err)
 {
@@ -197,7 +210,8 @@ static int check_modes(const struct container_config *c, struct err *err)
                 return err_set(err, ERR_INVALID, "conflicting options: cannot specify both --restart and --rm");
         if (log_config_check(c, err) < 0)
                 return -1;
-        if (check_network_mode(c, err) < 0)
+        if (check_network_mode(c, err) < 0 || check_rate(c, "--net-rate-in", c->net_rate_in, err) < 0 ||
+            check_rate(c, "--net-rate-out", c->net_rate_out, err) < 0)
                 return -1;
         if (str_eq(c->uts_mode, "host") && !str_empty(c->hostname))
                 return err_set(err, ERR_INVALID, "conflicting options: hostname and the UTS mode");

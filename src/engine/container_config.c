@@ -88,6 +88,8 @@ static const struct row host_rows[] = {
         ROW("CgroupnsMode", ROW_STRING, cgroupns_mode),
         ROW("CgroupParent", ROW_STRING, cgroup_parent),
         ROW("TimeOffset", ROW_STRING, time_offset),
+        ROW("NetRateIn", ROW_STRING, net_rate_in),
+        ROW("NetRateOut", ROW_STRING, net_rate_out),
         ROW("StorageOpt", ROW_MAP, storage_opt),
         ROW("LogDriver", ROW_STRING, log_driver),
         ROW("LogOpts", ROW_MAP, log_opts),

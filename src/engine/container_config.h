@@ -69,6 +69,7 @@ struct container_config {
         int64_t oom_score_adj;
         int64_t shm_size;              /* 0: 64 MiB */
         char *ipc_mode, *pid_mode, *uts_mode, *userns_mode, *cgroupns_mode, *cgroup_parent, *time_offset;
+        char *net_rate_in, *net_rate_out;              /* "10mbit" */
         char **storage_opt;            /* "size=10G", "inodes=1000" */
         char *log_driver;              /* NULL: "json-file" */
         char **log_opts;               /* "max-size=10m" */

@@ -271,6 +271,8 @@ static const struct field fields[] = {
         MEMBER("Privileged", FLAG, privileged),
         MEMBER("PublishAllPorts", FLAG, publish_all),
         MEMBER("ReadonlyRootfs", FLAG, read_only),
+        MEMBER("NetRateIn", TEXT, net_rate_in),
+        MEMBER("NetRateOut", TEXT, net_rate_out),
         MEMBER("StorageOpt", MAP_OR_ABSENT, storage_opt),
         MEMBER("SecurityOpt", LIST_OR_NULL, security_opt),
         MAKE("Tmpfs", tmpfs),

@@ -88,12 +88,22 @@ static int attach_listen(int run_dir, struct err *err)
         return TAKE_FD(fd);
 }
 
+static int limit_rates(const struct container *c, int netns, struct err *err)
+{
+        uint64_t in = 0, out = 0;
+        if (c->config.net_rate_in && net_rate_parse(c->config.net_rate_in, &in, err) < 0)
+                return -1;
+        if (c->config.net_rate_out && net_rate_parse(c->config.net_rate_out, &out, err) < 0)
+                return -1;
+        return in || out ? network_shape(&c->endpoint, netns, in, out, err) : 0;
+}
+
 static int attach_network(void *data, pid_t pid, int netns, struct err *err)
 {
         struct launch *l = data;
         const struct container *c = l->container;
         if (c->endpoint.container[0])
-                return network_attach(l->network, &c->endpoint, netns, err);
+                return network_attach(l->network, &c->endpoint, netns, err) < 0 ? -1 : limit_rates(c, netns, err);
         return str_eq(c->config.network_mode, "none") ? network_loopback_up(netns, err) : 0;
 }
 

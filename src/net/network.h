@@ -111,6 +111,11 @@ int network_ports_reserve(struct db *db, const struct network *n, struct endpoin
 int network_ports_release(struct db *db, const struct network *n, const struct endpoint *e, struct err *err);
 int network_ports_publish(const struct network *n, const struct endpoint *e, struct err *err);
 int network_ports_unpublish(const struct network *n, const struct endpoint *e, struct err *err);
+/* "10mbit", "1gbit", "500kbps" (bytes), a bare number is bits a second; tc's words. */
+int net_rate_parse(const char *text, uint64_t *ret_bits, struct err *err);
+/* After network_attach(): what the container receives and sends, bits a second, 0: no limit. What it sends is limited inside, where only
+ * CAP_NET_ADMIN could change that. Gone with the interfaces. */
+int network_shape(const struct endpoint *e, int netns_fd, uint64_t in, uint64_t out, struct err *err);
 /* lo up in a namespace without a network. */
 int network_loopback_up(int netns_fd, struct err *err);
 /* Binds sockets that keep host programs from taking the ports; fds appended to `ret_fds` (heap). ERR_CONFLICT as docker words it. */
