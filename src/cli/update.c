@@ -50,8 +50,8 @@ const struct command command_update = {
                 "A mount is put into the container's own mount namespace, where the host does not see it, and over what is there; its place is made "
                 "if it is missing. --mount-rm takes away what --mount-add, --mount or --volume has put at that place; who has a file open there keeps "
                 "it. A volume that was mounted keeps its content.\n\n"
-                "Published ports lead new connections to the container from then on, and after --publish-rm none; those that are open stay. A port "
-                "that was published at the start is kept from programs of the host until the container ends.",
+                "Published ports lead new connections to the container from then on, and after --publish-rm none; those that are open stay. One that "
+                "was taken away can be published by another container, or bound by a program of the host, at once.",
         .examples = "tare update --memory 512m --cpus 1.5 web -- limits of a running container\n"
                     "tare update --publish-add 8080:80 --label-add tier=front web -- a port and a label\n"
                     "tare update --mount-add type=bind,src=/srv/data,dst=/data,ro web -- show it a folder\n"

@@ -56,6 +56,25 @@ int session_promise(struct engine *e, const char *id)
         return fd >= 0 && fd_send(fd, NULL, 0, promise, sizeof(promise), &ignored) == 0 ? TAKE_FD(fd) : -1;
 }
 
+bool session_port(struct engine *e, const char *id, const struct attach_port *p)
+{
+        struct err ignored = ERR_INIT;
+        uint8_t frame[ATTACH_HEADER + sizeof(*p)], answer[ATTACH_PAYLOAD_MAX];
+        struct timeval patience = { .tv_sec = 5 };
+        enum attach_frame type = ATTACH_READY;
+        uint32_t len = 0;
+        _cleanup_close_ int fd = session_open(e, id, false, false, &ignored);
+        attach_header(frame, ATTACH_PORT, sizeof(*p));
+        memcpy(frame + ATTACH_HEADER, p, sizeof(*p));
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 || fd_send(fd, NULL, 0, frame, sizeof(frame), &ignored) < 0)
+                return false;
+        while (type != ATTACH_PORT)
+                if (fd_read_full(fd, answer, ATTACH_HEADER) != ATTACH_HEADER || attach_parse(answer, &type, &len, &ignored) < 0 ||
+                    fd_read_full(fd, answer, len) != (ssize_t)len)
+                        return false;
+        return len == sizeof(*p) && memcmp(answer, p, sizeof(*p)) == 0;
+}
+
 void session_cleaned(int fd)
 {
         struct err ignored = ERR_INIT;

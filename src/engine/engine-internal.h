@@ -71,6 +71,8 @@ int session_open(struct engine *e, const char *id, bool want_stdin, bool output,
 int session_promise(struct engine *e, const char *id);
 int session_exit_read(int fd, int32_t *ret_status, struct err *err);
 void session_cleaned(int fd);
+/* Has the container's monitor keep a port of the host from others, or let it go. */
+bool session_port(struct engine *e, const char *id, const struct attach_port *p);
 char *container_cgroup_path(const struct container *c);
 
 /* --- names (names.c) --- */

@@ -148,12 +148,24 @@ static void row_undo(struct update *x)
 
 /* ---- the kernel ---- */
 
+/* A monitor that cannot leaves the port to whoever binds it, who gets none of its connections. */
+static void ports_keep(struct update *x, const struct endpoint *which, bool hold)
+{
+        static const uint8_t numbers[] = { [PORT_TCP] = IPPROTO_TCP, [PORT_UDP] = IPPROTO_UDP, [PORT_SCTP] = IPPROTO_SCTP };
+        for (size_t i = 0; i < which->port_count; i++) {
+                const struct port_map *p = &which->ports[i];
+                struct attach_port port = { p->host_address.s_addr, htons(p->host_port), numbers[p->protocol], hold };
+                session_port(x->e, x->c->id, &port);
+        }
+}
+
 static int ports_live(struct update *x, struct err *err)
 {
         int *fds = NULL;
         size_t count = 0;
         if (x->gone.port_count && network_ports_unpublish(&x->network, &x->gone, err) < 0)
                 return -1;
+        ports_keep(x, &x->gone, false);
         if (x->added.port_count == 0)
                 return 0;
         /* a program of the host that listens there would lose its callers */
@@ -161,7 +173,10 @@ static int ports_live(struct update *x, struct err *err)
         for (size_t i = 0; i < count; i++)
                 close(fds[i]);
         free(fds);
-        return held < 0 ? -1 : network_ports_publish(&x->network, &x->added, err);
+        if (held < 0)
+                return -1;
+        ports_keep(x, &x->added, true);
+        return network_ports_publish(&x->network, &x->added, err);
 }
 
 static bool memory_changes(const struct update *x)
@@ -190,8 +205,10 @@ static int kernel_change(struct update *x, struct err *err)
                 struct err ignored = ERR_INIT;
                 if (x->added.port_count)
                         network_ports_unpublish(&x->network, &x->added, &ignored);
+                ports_keep(x, &x->added, false);
                 if (x->gone.port_count)
                         network_ports_publish(&x->network, &x->gone, &ignored);
+                ports_keep(x, &x->gone, true);
                 if (x->limits)
                         limits_undo(x);
                 return -1;

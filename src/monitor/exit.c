@@ -64,13 +64,6 @@ void status_running(struct monitor *m)
         container_status_write(m->run_dir, &status, &ignored);
 }
 
-static void ports_release(struct monitor *m)
-{
-        for (int i = 0; m->o.port_fds_first >= 0 && i < m->o.port_fds_count; i++)
-                close(m->o.port_fds_first + i);
-        m->o.port_fds_count = 0;
-}
-
 /* Everything of the output is in the log and on its way to the sessions: now others may know. Who connects from here
  * on is told by the closed socket; who has connected already still gets an answer. */
 static void ended(struct monitor *m)

@@ -53,6 +53,15 @@ static void on_signal(struct monitor *m, struct session *s)
                 kill(m->o.pid, (int)signo);
 }
 
+static void on_port(struct monitor *m, struct session *s)
+{
+        struct attach_port port;
+        memcpy(&port, s->payload, sizeof(port));
+        if (!ports_change(m, &port))
+                port.hold = 2;
+        session_send(m, s, ATTACH_PORT, &port, sizeof(port));
+}
+
 static void on_clean_mine(struct monitor *m, struct session *s)
 {
         s->clean_mine = !m->handed_over;
@@ -69,7 +78,7 @@ static const struct {
         void (*act)(struct monitor *m, struct session *s);
 } actions[] = {
         { ATTACH_RESIZE, on_resize },         { ATTACH_STDIN_EOF, on_stdin_eof }, { ATTACH_SIGNAL, on_signal },
-        { ATTACH_CLEAN_MINE, on_clean_mine }, { ATTACH_CLEANED, on_cleaned },
+        { ATTACH_CLEAN_MINE, on_clean_mine }, { ATTACH_CLEANED, on_cleaned }, { ATTACH_PORT, on_port },
 };
 
 static int frame_done(struct monitor *m, struct session *s)

@@ -21,6 +21,7 @@
 #include "runtime/meter_file.h"
 
 #define SESSIONS_MAX 64
+#define PORTS_MAX 256 /* that come while it runs; further ones are published and not kept */
 #define CHUNK ATTACH_PAYLOAD_MAX /* one read of output, one frame */
 #define PATIENCE 5000000000 /* ns */
 #define REST 1000000000 /* ns of quiet after which buffers are given back */
@@ -53,7 +54,7 @@ struct session {
         uint32_t head_len;
         enum attach_frame type;
         uint32_t left; /* payload still to come */
-        uint8_t payload[4]; /* of a small frame */
+        uint8_t payload[8]; /* of a small frame */
         uint32_t payload_len;
         struct backlog backlog;
         int64_t full_since; /* 0: there is room */
@@ -85,6 +86,7 @@ struct monitor {
         struct log log;
         struct health health;
         struct meter meter;
+        int ports[PORTS_MAX], port_count;
         int64_t finished; /* when init ended */
         int32_t exit_code;
         uint64_t oom_kills;
@@ -161,6 +163,11 @@ void hold(struct monitor *m);
 void exit_reap(struct monitor *m);
 /* Moves on through the phases; true when the process may end. */
 bool exit_step(struct monitor *m);
+
+/* ---- ports.c ---- */
+/* False: the port is not kept. */
+bool ports_change(struct monitor *m, const struct attach_port *p);
+void ports_release(struct monitor *m);
 
 /* ---- meter.c ---- */
 void meter_begin(struct monitor *m);

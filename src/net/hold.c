@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include "base/mem.h"
+#include "base/port.h"
 #include "net/lease-internal.h"
 
 static const struct {
@@ -16,20 +17,7 @@ static const struct {
 /* A socket bound to the port, or -1 with errno. */
 static int port_bind(const struct port_map *p)
 {
-        _cleanup_close_ int fd = socket(AF_INET, kinds[p->protocol].type | SOCK_CLOEXEC, kinds[p->protocol].protocol);
-        if (fd < 0)
-                return -1;
-        /* Set for the bind, so that connections of a program that just ended (TIME_WAIT) do not count; cleared after it, so that
-         * nobody else gets the port by setting it too. Not listening: what nftables did not lead away is refused. */
-        int on = 1, off = 0, least = 1;
-        if (p->protocol != PORT_UDP)
-                setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
-        struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = p->host_address, .sin_port = htons(p->host_port) };
-        if (bind(fd, (void *)&a, sizeof(a)) < 0)
-                return -1;
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof(off));
-        return TAKE_FD(fd);
+        return port_keep(kinds[p->protocol].type, kinds[p->protocol].protocol, p->host_address, p->host_port);
 }
 
 bool port_is_taken(const struct port_map *p)

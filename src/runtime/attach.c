@@ -20,6 +20,7 @@ static const struct frame_rule {
         { ATTACH_CLEANED, 0, 0 },
         { ATTACH_READY, 0, 0 },
         { ATTACH_SIGNAL, 4, 4 },
+        { ATTACH_PORT, 8, 8 },
 };
 
 void attach_header(uint8_t ret_header[ATTACH_HEADER], enum attach_frame type, uint32_t len)

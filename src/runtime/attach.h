@@ -39,11 +39,14 @@ enum attach_frame {
         ATTACH_CLEANED = 20,       /* client: done; the monitor ends */
         ATTACH_READY = 21,         /* monitor: the session is registered, nothing of the output is missed from here on */
         ATTACH_SIGNAL = 22,        /* client: be32 signal for init (sig-proxy) */
+        ATTACH_PORT = 23,          /* client: struct attach_port, to be kept from host programs or let go; monitor: the same, when it is done */
 };
 #define ATTACH_HEADER 8
 #define ATTACH_PAYLOAD_MAX 32768   /* bytes of one frame */
 #define ATTACH_MAGIC 0x74617265u   /* "tare" */
 struct attach_hello { uint32_t magic; uint8_t stdin_, stdout_, stderr_, reserved; };
+
+struct attach_port { uint32_t address; uint16_t port; uint8_t protocol, hold; };         /* network order; IPPROTO_TCP...; answered hold 2: failed */
 
 int attach_send(int fd, enum attach_frame type, const void *data, uint32_t len, struct err *err);
 void attach_header(uint8_t ret_header[ATTACH_HEADER], enum attach_frame type, uint32_t len);

@@ -158,6 +158,13 @@ ROWS
   tare update --publish-rm $((PORT_BASE + 5)):80 up-first
   tare update --publish-add $((PORT_BASE + 5)):80 up-second
   until_true answers $((PORT_BASE + 5)) second
+  # that of its start too: a container takes over from another
+  tare update --publish-rm $((PORT_BASE + 3)):80 up-first
+  tare update --publish-add $((PORT_BASE + 3)):80 up-second
+  until_true answers $((PORT_BASE + 3)) second
+  # and no program of the host gets it
+  run timeout 1 nc -l -p $((PORT_BASE + 3))
+  [[ $status -ne 124 && $output == *"in use"* ]]
 }
 
 @test "folders, files and volumes are mounted while it runs, and taken away" {
