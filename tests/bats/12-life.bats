@@ -67,6 +67,34 @@ teardown_file() { tare_teardown_file; }
   tare rm att
 }
 
+@test "several attach at once, come and go" {
+  tare run -d -i --name hall --network none busybox sh -c 'while read x; do echo "heard $x"; [ "$x" != end ] || exit 4; done'
+  mkfifo "$STATE/words"
+  tare attach --no-stdin hall >"$STATE/one" 2>&1 3>&- &
+  one=$!
+  tare attach hall <"$STATE/words" >"$STATE/two" 2>&1 3>&- &
+  two=$!
+  exec 7>"$STATE/words"
+  until_true sh -c "tare events --since 20s --until 0s --filter container=hall --filter event=attach | sed -n 2p | grep -q ."
+  echo first >&7
+  until_true grep -qx "heard first" "$STATE/one"
+  until_true grep -qx "heard first" "$STATE/two"
+  kill -9 $one
+  wait $one || true
+  tare attach --no-stdin hall >"$STATE/three" 2>&1 3>&- &
+  three=$!
+  until_true sh -c "tare events --since 20s --until 0s --filter container=hall --filter event=attach | sed -n 3p | grep -q ."
+  sleep 0.2
+  echo end >&7
+  exec 7>&-
+  code=0; wait $two || code=$?
+  [ "$code" -eq 4 ]
+  code=0; wait $three || code=$?
+  [ "$code" -eq 4 ]
+  [ "$(cat "$STATE/three")" = "heard end" ]
+  tare rm hall
+}
+
 @test "stop and rm -f of many: side by side, names in the order given" {
   names=$(seq -f many%g 12)
   for name in $names; do tare run -d --name "$name" --network none busybox sh -c 'trap "" TERM; sleep 100' >/dev/null; done
