@@ -3,10 +3,10 @@
 BEGIN {
   FS = "\t"
   split("tare docker podman crun floor", tools, " ")
-  split("run none exec start memory build pull push import", rows, " ")
+  split("run none exec start memory log build pull push import", rows, " ")
   title["run"] = "run --rm true, bridge"; title["none"] = "run --rm true, --network none"; title["exec"] = "exec true"
   title["start"] = count " started, " parallel " at a time: each"; title["memory"] = "memory for a container's keeper"
-  title["build"] = "build, all cached"; title["pull"] = "pull"; title["push"] = "push"; title["import"] = "import"
+  title["log"] = "200 MB printed and logged"; title["build"] = "build, all cached"; title["pull"] = "pull"; title["push"] = "push"; title["import"] = "import"
 }
 { key = $1 SUBSEP $2; value[key, ++n[key]] = $3 + 0 }
 END {
@@ -14,15 +14,17 @@ END {
   printf "%-32s", "median (minimum)"
   for (t = 1; t <= 5; t++) printf "%-28s", tools[t]
   print ""
-  for (r = 1; r <= 9; r++) line(rows[r])
+  for (r = 1; r <= 10; r++) line(rows[r])
   print "\nNx: how many times tare's. crun makes no bridge, writes no log and keeps no record. floor: clone, mounts, pivot_root, exec, wait."
   if (("pull", "tare") in n || ("push", "tare") in n || ("import", "tare") in n)
     print "pull, push, import: until the command returns and its image can be used. Before each, for every tool, its image is removed and the disk synced (sync),\n" \
           "which is not timed. What a tool leaves for the kernel or itself to write later is its own affair: tare has blob, manifest and database on disk by\n" \
           "then, and makes a layer again that a power cut came before."
+  if (("log", "json") in n) printf "200 MB printed and logged by tare in docker's format: %s (%s)\n", figure("log", median["log", "json"]), figure("log", least["log", "json"])
   if (smoke) exit
   print ""
   target("run", "docker", "tare", 20, 1); target("run", "tare", "floor", 5, 0); target("none", "tare", "floor", 3, 0)
+  target("log", "docker", "tare", 3, 1); target("log", "docker", "json", 3, 1)
   target("pull", "docker", "tare", 2.5, 1)
 }
 function statistics(key,   i, j, v, c) {
