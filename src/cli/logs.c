@@ -53,4 +53,10 @@ static const struct option_row logs_rows[] = {
 };
 const struct command command_logs = {
         .options = logs_rows, .options_size = sizeof(struct logs_options), .min_args = 1, .max_args = 1, .args = "CONTAINER", .run = logs_run,
+        .description = "Shows what a container wrote, each stream on its own. Containers with the log drivers local, json-file, k8s-file and journald (by "
+                       "journalctl) can be asked; see tare-run(1) for --log-driver. --tail counts records: a line of more than 16 kB is several. With "
+                       "--since and --tail only the part of the log that is wanted is read. --details shows before each line the labels, environment "
+                       "and tag that --log-opt chose. A container that was removed and had --log-opt keep=true is still found, by name or ID.",
+        .examples = "tare logs -f --tail 10 web -- the last lines and whatever comes\n"
+                    "tare logs -t --since 10m --until 5m web -- five minutes of the past, with times",
 };

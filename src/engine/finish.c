@@ -85,6 +85,7 @@ static int root_end(struct engine *e, const char *id, bool monitor_waits, struct
 static int destroy(struct engine *e, struct container *c, bool volumes, bool monitor_waits, struct err *err)
 {
         _cleanup_free_ char *dir = container_dir_path(e, c->id);
+        _cleanup_close_ int log_lock = log_folder_lock(dir, c);
         if (log_is_kept(&c->config) && log_keep(e, c, err) < 0)
                 return -1;
         if (root_end(e, c->id, monitor_waits, err) < 0 || tree_remove_at(AT_FDCWD, dir, err) < 0 ||

@@ -69,6 +69,9 @@ const struct log_reader_kind *log_reader_of(const char *driver);
 /* "a=b,c=d " as `logs --details` shows it, into a heap string. */
 char *log_details(const char *attrs, size_t len);
 
+/* Whoever packs a rotated file puts no new name into the folder while this descriptor is open; -1: there is no folder. */
+int log_folder_lock(const char *dir, const struct container *c);
+
 /* --- logs of removed containers: ROOT/logs/NAME-ID/ (log_kept.c) --- */
 bool log_is_kept(const struct container_config *c);
 /* Moves the container's folder there; once more after a kill. */

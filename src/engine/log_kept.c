@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +30,16 @@ static int folders_list(const char *path, char ***ret, struct err *err)
 }
 
 static char *kept_root(const struct engine *e) { return path_join(engine_root(e), "logs"); }
+
+int log_folder_lock(const char *dir, const struct container *c)
+{
+        _cleanup_free_ char *path = log_file_path(dir, c->id, &c->config);
+        if (!path)
+                return -1;
+        *strrchr(path, '/') = '\0';
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        return fd >= 0 && flock(fd, LOCK_EX) == 0 ? TAKE_FD(fd) : -1;
+}
 
 bool log_is_kept(const struct container_config *c)
 {
