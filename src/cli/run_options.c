@@ -168,6 +168,26 @@ static int security_parse(void *options, const char *text, struct err *err)
         return 0;
 }
 
+/* Flags of docker's that ask for what is not here are refused in words; unknown ones would read as a typing mistake. */
+#define REFUSE(name, why) \
+        static int name(void *options, const char *text, struct err *err) { return err_set(err, ERR_UNSUPPORTED, why ": %s", text ? text : ""); }
+REFUSE(refuse_gpus, "--gpus: no device driver chooses GPUs here; name their nodes with --device")
+REFUSE(refuse_ip6, "--ip6: containers have IPv4 addresses only")
+REFUSE(refuse_link, "--link: name the other container by --add-host, or join its network by --network container:NAME")
+REFUSE(refuse_alias, "--network-alias: networks have no names of containers yet; --add-host has")
+REFUSE(refuse_link_local, "--link-local-ip: containers have one address a network")
+REFUSE(refuse_api_socket, "--use-api-socket: no daemon is needed, so there is no socket")
+
+static int isolation_check(void *options, const char *text, struct err *err)
+{
+        return str_eq(text, "default") ? 0 : err_set(err, ERR_UNSUPPORTED, "--isolation: only \"default\" is there on Linux: %s", text);
+}
+
+static int volume_driver_check(void *options, const char *text, struct err *err)
+{
+        return str_eq(text, "local") ? 0 : err_set(err, ERR_NOT_FOUND, "--volume-driver: only \"local\" is here: %s", text);
+}
+
 #define C(member) offsetof(struct run_options, config.member)
 #define O(member) offsetof(struct run_options, member)
 #define SHARED_ROWS \
@@ -175,13 +195,17 @@ static int security_parse(void *options, const char *text, struct err *err)
         { 0, "annotation", OPT_STRV, C(annotations), "map", "Add an annotation to the container (passed through to the OCI runtime)" }, \
         { 'a', "attach", OPT_PARSE, 0, "list", "Attach to STDIN, STDOUT or STDERR", stream_parse }, \
         { 0, "blkio-weight", OPT_I64, C(blkio_weight), "uint16", "Block IO (relative weight), between 10 and 1000, or 0 to disable" }, \
+        { 0, "blkio-weight-device", OPT_STRV, C(blkio_weight_device), "list", "Block IO weight (relative device weight)" }, \
         { 0, "cap-add", OPT_STRV, C(cap_add), "list", "Add Linux capabilities" }, \
         { 0, "cap-drop", OPT_STRV, C(cap_drop), "list", "Drop Linux capabilities" }, \
+        { 0, "cgroup-conf", OPT_STRV, C(cgroup_conf), "list", "Write a file of the container's control group on cgroup v2 (memory.high=1073741824)" }, \
         { 0, "cgroup-parent", OPT_STRING, C(cgroup_parent), "string", "Optional parent cgroup for the container" }, \
         { 0, "cgroupns", OPT_STRING, C(cgroupns_mode), "string", "Cgroup namespace to use (host|private)" }, \
         { 0, "cidfile", OPT_STRING, O(cidfile), "string", "Write the container ID to the file" }, \
         { 0, "cpu-period", OPT_I64, C(cpu_period), "int", "Limit CPU CFS (Completely Fair Scheduler) period" }, \
         { 0, "cpu-quota", OPT_I64, C(cpu_quota), "int", "Limit CPU CFS (Completely Fair Scheduler) quota" }, \
+        { 0, "cpu-rt-period", OPT_I64, C(cpu_rt_period), "int", "Limit CPU real-time period in microseconds" }, \
+        { 0, "cpu-rt-runtime", OPT_I64, C(cpu_rt_runtime), "int", "Limit CPU real-time runtime in microseconds" }, \
         { 'c', "cpu-shares", OPT_I64, C(cpu_shares), "int", "CPU shares (relative weight)" }, \
         { 0, "cpus", OPT_PARSE, 0, "decimal", "Number of CPUs", cpus_parse }, \
         { 0, "cpuset-cpus", OPT_STRING, C(cpuset_cpus), "string", "CPUs in which to allow execution (0-3, 0,1)" }, \
@@ -209,14 +233,18 @@ static int security_parse(void *options, const char *text, struct err *err)
         { 0, "health-start-period", OPT_DURATION, C(healthcheck.start_period), "duration", "Start period for the container to initialize" }, \
         { 0, "health-timeout", OPT_DURATION, C(healthcheck.timeout), "duration", "Maximum time to allow one check to run" }, \
         { 'h', "hostname", OPT_STRING, C(hostname), "string", "Container host name" }, \
+        { 0, "hugetlb-limit", OPT_STRV, C(hugetlb_limits), "list", "Limit huge pages of a size (2MB=64m)" }, \
         { 0, "init", OPT_BOOL, C(init), NULL, "Run an init inside the container that forwards signals and reaps processes" }, \
         { 'i', "interactive", OPT_BOOL, C(open_stdin), NULL, "Keep STDIN open even if not attached" }, \
         { 0, "ip", OPT_STRING, C(ip_address), "string", "IPv4 address (e.g., 172.30.100.104)" }, \
         { 0, "ipc", OPT_STRING, C(ipc_mode), "string", "IPC mode to use" }, \
+        { 0, "isolation", OPT_PARSE, 0, "string", "Container isolation technology: default", isolation_check }, \
+        { 0, "kernel-memory", OPT_SIZE, C(kernel_memory), "bytes", "Kernel memory limit, where the kernel still has it" }, \
         { 'l', "label", OPT_PARSE, 0, "list", "Set meta data on a container", label_parse }, \
         { 0, "label-file", OPT_PARSE, 0, "list", "Read in a line delimited file of labels", label_file_parse }, \
         { 0, "log-driver", OPT_STRING, C(log_driver), "string", "Logging driver for the container (journald|json-file|k8s-file|local|none|syslog)" }, \
         { 0, "log-opt", OPT_STRV, C(log_opts), "list", "Log driver options" }, \
+        { 0, "mac-address", OPT_STRING, C(mac_address), "string", "Container MAC address (e.g., 92:d0:c6:0a:29:33)" }, \
         { 'm', "memory", OPT_SIZE, C(memory), "bytes", "Memory limit" }, \
         { 0, "memory-reservation", OPT_SIZE, C(memory_reservation), "bytes", "Memory soft limit" }, \
         { 0, "memory-swap", OPT_SIZE, C(memory_swap), "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap" }, \
@@ -224,6 +252,7 @@ static int security_parse(void *options, const char *text, struct err *err)
         { 0, "mount", OPT_PARSE, 0, "mount", "Attach a filesystem mount to the container", mount_parse }, \
         { 0, "name", OPT_STRING, O(name), "string", "Assign a name to the container" }, \
         { 0, "network", OPT_STRING, C(network_mode), "network", "Connect a container to a network (bridge|none|host|container:ID|NAME)" }, \
+        { 0, "net-cls-classid", OPT_STRING, C(net_cls_classid), "number", "Class of the container's packets for traffic control (cgroup v1, 0x100001)" }, \
         { 0, "net-rate-in", OPT_STRING, C(net_rate_in), "rate", "Limit what the container receives (10mbit, 500kbps: bytes)" }, \
         { 0, "net-rate-out", OPT_STRING, C(net_rate_out), "rate", "Limit what the container sends; with NET_ADMIN it can change that" }, \
         { 0, "net", OPT_STRING, C(network_mode), "network", "Same as --network", .hidden = true }, \
@@ -256,6 +285,13 @@ static int security_parse(void *options, const char *text, struct err *err)
         { 0, "userns", OPT_STRING, C(userns_mode), "string", "User namespace to use (host|private|auto)" }, \
         { 0, "uts", OPT_STRING, C(uts_mode), "string", "UTS namespace to use (host)" }, \
         { 'v', "volume", OPT_PARSE, 0, "list", "Bind mount a volume", volume_parse }, \
+        { 0, "volume-driver", OPT_PARSE, 0, "string", "Volume driver for the container: local", volume_driver_check }, \
+        { 0, "gpus", OPT_PARSE, 0, "gpu-request", "Refused: devices are named by --device", refuse_gpus, .hidden = true }, \
+        { 0, "link", OPT_PARSE, 0, "list", "Refused", refuse_link, .hidden = true }, \
+        { 0, "network-alias", OPT_PARSE, 0, "list", "Refused", refuse_alias, .hidden = true }, \
+        { 0, "ip6", OPT_PARSE, 0, "string", "Refused: networks are IPv4", refuse_ip6, .hidden = true }, \
+        { 0, "link-local-ip", OPT_PARSE, 0, "list", "Refused", refuse_link_local, .hidden = true }, \
+        { 0, "use-api-socket", OPT_PARSE, 0, NULL, "Refused: there is no daemon", refuse_api_socket, .hidden = true }, \
         { 0, "volumes-from", OPT_STRV, C(volumes_from), "list", "Mount volumes from the specified container(s)" }, \
         { 'w', "workdir", OPT_STRING, C(working_dir), "string", "Working directory inside the container" }
 

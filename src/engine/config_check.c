@@ -115,6 +115,19 @@ static int check_names(const struct container_config *c, struct err *err)
         return 0;
 }
 
+static int check_mac(const struct container_config *c, struct err *err)
+{
+        const char *mode = str_empty(c->network_mode) ? "bridge" : c->network_mode;
+        uint8_t mac[6];
+        if (str_empty(c->mac_address))
+                return 0;
+        if (mac_parse(c->mac_address, mac, err) < 0)
+                return -1;
+        if (str_eq(mode, "host") || str_starts(mode, "container:"))
+                return err_set(err, ERR_INVALID, "conflicting options: mac-address and the network mode");
+        return 0;
+}
+
 static int check_rate(const struct container_config *c, const char *flag, const char *rate, struct err *err)
 {
         const char *mode = str_empty(c->network_mode) ? "bridge" : c->network_mode;
@@ -210,7 +223,7 @@ static int check_modes(const struct container_config *c, struct err *err)
                 return err_set(err, ERR_INVALID, "conflicting options: cannot specify both --restart and --rm");
         if (log_config_check(c, err) < 0)
                 return -1;
-        if (check_network_mode(c, err) < 0 || check_rate(c, "--net-rate-in", c->net_rate_in, err) < 0 ||
+        if (check_network_mode(c, err) < 0 || check_mac(c, err) < 0 || check_rate(c, "--net-rate-in", c->net_rate_in, err) < 0 ||
             check_rate(c, "--net-rate-out", c->net_rate_out, err) < 0)
                 return -1;
         if (str_eq(c->uts_mode, "host") && !str_empty(c->hostname))

@@ -94,6 +94,16 @@ static void drop_unknown(struct container_config *c)
                             "resources.");
 }
 
+/* What a container would rather not start without. */
+static int refuse_unknown(const struct container_config *c, struct err *err)
+{
+        if ((c->cpu_rt_runtime || c->cpu_rt_period) && !cgroup_supports("cpu", "cpu.rt_runtime_us", NULL))
+                return err_set(err, ERR_UNSUPPORTED, "Your kernel does not support CPU real-time scheduler (--cpu-rt-runtime, --cpu-rt-period)");
+        if (c->net_cls_classid && !cgroup_supports("net_cls", "net_cls.classid", NULL))
+                return err_set(err, ERR_UNSUPPORTED, "--net-cls-classid: this host has no cgroup v1 net_cls; cgroup v2 has no such thing");
+        return 0;
+}
+
 /* A path is kept as an absolute one: the next start may come from elsewhere. */
 static int check_runtime(struct container_config *c, struct err *err)
 {
@@ -115,6 +125,8 @@ int container_config_check_host(struct container_config *c, struct err *err)
         if (check_cpus(c, err) < 0 ||
             check_list("cpuset cpus", "CPUs", c->cpuset_cpus, "/sys/devices/system/cpu/online", err) < 0 ||
             check_list("cpuset mems", "memory nodes", c->cpuset_mems, "/sys/devices/system/node/online", err) < 0)
+                return -1;
+        if (refuse_unknown(c, err) < 0)
                 return -1;
         drop_unknown(c);
         return check_runtime(c, err);

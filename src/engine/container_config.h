@@ -69,6 +69,11 @@ struct container_config {
         int64_t oom_score_adj;
         int64_t shm_size;              /* 0: 64 MiB */
         char *ipc_mode, *pid_mode, *uts_mode, *userns_mode, *cgroupns_mode, *cgroup_parent, *time_offset;
+        char **blkio_weight_device;    /* "/dev/sda:500" */
+        char **hugetlb_limits;         /* "2MB=64M" */
+        char **cgroup_conf;            /* "memory.high=1073741824": files of cgroup v2 */
+        char *net_cls_classid;         /* "0x100001" */
+        int64_t cpu_rt_runtime, cpu_rt_period, kernel_memory;         /* 0: none */
         char *net_rate_in, *net_rate_out;              /* "10mbit" */
         char **storage_opt;            /* "size=10G", "inodes=1000" */
         char *log_driver;              /* NULL: "json-file" */

@@ -81,6 +81,65 @@ static int throttles(char *const *texts, bool bytes, struct oci_throttle **ret, 
         return 0;
 }
 
+/* "/dev/sda:500" */
+static int weights(char *const *texts, struct oci_resources *r, struct err *err)
+{
+        r->weight_devices = xcalloc(strv_len(texts) + 1, sizeof(*r->weight_devices));
+        STRV_FOREACH (text, texts) {
+                struct oci_throttle one = { 0 };
+                if (throttle_parse(*text, false, &one, err) < 0)
+                        return -1;
+                if (one.rate < 10 || one.rate > 1000)
+                        return err_set(err, ERR_INVALID, "invalid weight for device: %s: range is 10 to 1000", *text);
+                r->weight_devices[r->weight_device_count++] =
+                        (struct oci_weight_device){ .major = one.major, .minor = one.minor, .weight = (uint16_t)one.rate };
+        }
+        return 0;
+}
+
+/* "2MB=64m" */
+static int hugepages(char *const *texts, struct oci_resources *r, struct err *err)
+{
+        r->hugepages = xcalloc(strv_len(texts) + 1, sizeof(*r->hugepages));
+        STRV_FOREACH (text, texts) {
+                const char *equals = strchr(*text, '=');
+                uint64_t limit;
+                if (!equals || equals == *text || parse_size(equals + 1, &limit, err) < 0)
+                        return err_set(err, ERR_INVALID, "--hugetlb-limit %s: write the size of a page and a limit (2MB=64m)", *text);
+                r->hugepages[r->hugepage_count++] =
+                        (struct oci_hugepage){ .page_size = xstrndup(*text, (size_t)(equals - *text)), .limit = limit };
+        }
+        return 0;
+}
+
+/* "0x100001" or 1048577 */
+static int class_id(const char *text, struct oci_resources *r, struct err *err)
+{
+        char *end = NULL;
+        errno = 0;
+        unsigned long value = strspn(text, "0123456789") ? strtoul(text, &end, 0) : 0;
+        if (!end || *end || errno || value == 0 || value > UINT32_MAX)
+                return err_set(err, ERR_INVALID, "--net-cls-classid: '%s' is no class (0x100001: class 10:1)", text);
+        r->has_class_id = true;
+        r->class_id = (uint32_t)value;
+        return 0;
+}
+
+static int special_limits(const struct container_config *c, struct oci_resources *r, struct err *err)
+{
+        r->has_rt_runtime = c->cpu_rt_runtime != 0;
+        r->rt_runtime = c->cpu_rt_runtime;
+        r->has_rt_period = c->cpu_rt_period > 0;
+        r->rt_period = c->cpu_rt_period > 0 ? (uint64_t)c->cpu_rt_period : 0;
+        r->has_memory_kernel = c->kernel_memory > 0;
+        r->memory_kernel = c->kernel_memory;
+        if ((c->blkio_weight_device && weights(c->blkio_weight_device, r, err) < 0) || (c->hugetlb_limits && hugepages(c->hugetlb_limits, r, err) < 0) ||
+            (c->net_cls_classid && class_id(c->net_cls_classid, r, err) < 0))
+                return -1;
+        r->unified = strv_dup(c->cgroup_conf);
+        return 0;
+}
+
 static const struct { const char *name, *type; } rlimits[] = {
         { "core", "RLIMIT_CORE" },       { "cpu", "RLIMIT_CPU" },         { "data", "RLIMIT_DATA" },
         { "fsize", "RLIMIT_FSIZE" },     { "locks", "RLIMIT_LOCKS" },     { "memlock", "RLIMIT_MEMLOCK" },
@@ -151,6 +210,8 @@ int spec_add_resources(const struct container_config *c, struct oci_spec *spec, 
             throttles(c->device_write_bps, true, &r->write_bps, &r->write_bps_count, err) < 0 ||
             throttles(c->device_read_iops, false, &r->read_iops, &r->read_iops_count, err) < 0 ||
             throttles(c->device_write_iops, false, &r->write_iops, &r->write_iops_count, err) < 0)
+                return -1;
+        if (special_limits(c, r, err) < 0)
                 return -1;
         STRV_FOREACH (rule, c->device_cgroup_rules)
                 if (device_rule_add(*rule, r, err) < 0)

@@ -51,7 +51,9 @@ int container_reserve(struct engine *e, struct container *c, struct network *ret
         if ((standard ? network_default(engine_db(e), ret_network, err) : network_find(engine_db(e), config->network_mode, ret_network, err)) < 0 ||
             ports_of(config, &ports, &count, err) < 0)
                 return -1;
-        return network_reserve(engine_db(e), ret_network, c->id, wanted, ports, count, &c->endpoint, err);
+        if (network_reserve(engine_db(e), ret_network, c->id, wanted, ports, count, &c->endpoint, err) < 0)
+                return -1;
+        return str_empty(config->mac_address) ? 0 : mac_parse(config->mac_address, c->endpoint.mac, err);
 }
 
 /* docker keeps a container whose command could not be run as "created", with the exit code of the shell's custom. */

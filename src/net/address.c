@@ -30,3 +30,14 @@ char *ip4_net_format(const struct ip4_net *n)
         inet_ntop(AF_INET, &n->address, text, sizeof(text));
         return xasprintf("%s/%u", text, n->prefix);
 }
+
+int mac_parse(const char *text, uint8_t ret_mac[6], struct err *err)
+{
+        uint8_t m[6];
+        int end = 0;
+        if (strlen(text) != 17 || sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &end) != 6 || end != 17 ||
+            (m[0] & 1) || !(m[0] | m[1] | m[2] | m[3] | m[4] | m[5]))
+                return err_set(err, ERR_INVALID, "invalid MAC address: %s", text);
+        memcpy(ret_mac, m, sizeof(m));
+        return 0;
+}

@@ -111,6 +111,8 @@ int network_ports_reserve(struct db *db, const struct network *n, struct endpoin
 int network_ports_release(struct db *db, const struct network *n, const struct endpoint *e, struct err *err);
 int network_ports_publish(const struct network *n, const struct endpoint *e, struct err *err);
 int network_ports_unpublish(const struct network *n, const struct endpoint *e, struct err *err);
+/* "92:d0:c6:0a:29:33", of one host: no group, not all zero. */
+int mac_parse(const char *text, uint8_t ret_mac[6], struct err *err);
 /* "10mbit", "1gbit", "500kbps" (bytes), a bare number is bits a second; tc's words. */
 int net_rate_parse(const char *text, uint64_t *ret_bits, struct err *err);
 /* After network_attach(): what the container receives and sends, bits a second, 0: no limit. What it sends is limited inside, where only
