@@ -72,6 +72,8 @@ static const struct item file_rows[] = {
 };
 static const struct item variable_rows[] = {
         { "LISTEN_FDS, LISTEN_PID", "Descriptors of socket activation go to the container's process, which finds LISTEN_PID=1." },
+        { "NOTIFY_SOCKET", "sd_notify(3): the process finds a socket of its own at /run/notify/notify.sock. Its READY is passed on, with the MAINPID to "
+                           "watch; start and run --detach return after that, or when it has ended." },
         { "XDG_RUNTIME_DIR", "Where a user's containers are kept, and his bus is." },
         { "DBUS_SYSTEM_BUS_ADDRESS, DBUS_SESSION_BUS_ADDRESS", "The bus on which systemd is asked: root's, and a user's." },
 };

@@ -22,6 +22,8 @@ int init_wait_cgroup(struct init *in, struct err *err)
                 in->cgroup_path = NULL;
         else if (p.message.type != SYNC_CGROUP)
                 return err_set(err, ERR_SYSTEM, "the runtime has gone away");
+        if (in->cgroup_path && p.message.text[0])
+                in->cgroup_path = xstrdup(p.message.text);
         if (in->join_self && in->cgroup_path && cgroup_join_self(in->cgroup_path, err) < 0)
                 return err_add(err, "cgroup");
         return 0;

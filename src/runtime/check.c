@@ -136,8 +136,8 @@ int create_check(const struct runtime_create *r, struct err *err)
         const struct oci_spec *s = r->spec;
         if (str_empty(r->id))
                 return err_set(err, ERR_INVALID, "a container without id");
-        if (process_check(&s->process, err) < 0 || check_namespaces(s, err) < 0 || check_mounts(r, err) < 0 || check_rest(s, err) < 0 || check_devices(s, err) < 0 ||
-            check_user(s, err) < 0 || sysctl_check(s, err) < 0)
+        if (process_check(&s->process, err) < 0 || check_namespaces(s, err) < 0 || check_mounts(r, err) < 0 ||
+            check_rest(s, err) < 0 || check_devices(s, err) < 0 || check_user(s, err) < 0 || sysctl_check(s, err) < 0)
                 return -1;
         if (!str_empty(s->mount_label) && access("/sys/fs/selinux/enforce", F_OK) < 0)
                 return err_set(err, ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not enabled on this machine");

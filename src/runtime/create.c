@@ -210,13 +210,25 @@ static int make_cgroup(struct create *c, struct err *err)
         return 0;
 }
 
+/* systemd may keep its units below a group of its own: init is told where that is. */
+static int tell_cgroup(struct create *c, struct err *err)
+{
+        struct sync_message m = { .type = c->cgroup ? SYNC_CGROUP : SYNC_NO_CGROUP };
+        const char *path = c->cgroup && !str_eq(cgroup_path(c->cgroup), c->cgroup_path) ? cgroup_path(c->cgroup) : "";
+        if (strlen(path) >= sizeof(m.text))
+                return err_set(err, ERR_TOO_LARGE, "cgroup %s: the path is too long", path);
+        memcpy(m.text, path, strlen(path));
+        return send(c->sync_fd, &m, *path ? sizeof(m) : SYNC_SHORT, MSG_NOSIGNAL) < 0 ? err_sys(err, "talk to init") : 0;
+}
+
 static int join_cgroup(struct create *c, bool cloned_into, struct err *err)
 {
         if (!c->cgroup && make_cgroup(c, err) < 0)
                 return -1;
-        if (c->cgroup && !cloned_into && !c->in.join_self && cgroup_join(c->cgroup, c->pid, err) < 0)
+        bool is_in = cloned_into || c->in.join_self || c->request->systemd_cgroup; /* a scope is made with it */
+        if (c->cgroup && !is_in && cgroup_join(c->cgroup, c->pid, err) < 0)
                 return err_add(err, "cgroup");
-        return sync_send(c->sync_fd, c->cgroup ? SYNC_CGROUP : SYNC_NO_CGROUP, err);
+        return tell_cgroup(c, err);
 }
 
 /* ---- after the clone: our part, while init builds its root ---- */
@@ -330,7 +342,7 @@ static int start_init(struct create *c, bool *ret_into, struct err *err)
                 n.cgroup_fd = c->cgroup ? cgroup_clone_fd(c->cgroup) : -1;
         }
         /* In a user namespace of its own init may not write to the host's groups. */
-        c->in.join_self = n.cgroup_fd < 0 && !c->in.in_userns && geteuid() == 0;
+        c->in.join_self = n.cgroup_fd < 0 && !c->in.in_userns && geteuid() == 0 && !c->request->systemd_cgroup;
         *ret_into = n.cgroup_fd >= 0;
         pid_t pid = namespaces_clone(&n, &c->pidfd, err);
         if (pid == 0)

@@ -46,7 +46,7 @@ enum sync_type { SYNC_MAPPED = 1, SYNC_CGROUP, SYNC_NO_CGROUP, SYNC_NETWORK, SYN
 struct sync_message {
         uint32_t type;
         int32_t step, error;           /* SYNC_STAGE: enum stage_step and errno; SYNC_MOUNT: index of the mount asked for, whose answer is one */
-        char text[256];                /* SYNC_STAGE: the command */
+        char text[256];                /* SYNC_STAGE: the command; SYNC_CGROUP: the group where it is another than asked for */
 };
 #define SYNC_SHORT 12                  /* bytes of a message without its text */
 

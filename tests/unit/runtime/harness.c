@@ -221,6 +221,7 @@ int harness_main(const struct CMUnitTest *tests, size_t count)
                 fprintf(stderr, "needs root and /bin/busybox\n");
                 return 77; /* meson: skipped */
         }
+        cmocka_set_test_filter(getenv("TARE_TEST_ONLY")); /* one test, or a pattern: what fails leaves its traces to the others */
         (void)setpriority(PRIO_PROCESS, 0, 0); /* what is asked for in the tests is relative to this */
         return _cmocka_run_group_tests("runtime", tests, count, harness_setup, harness_teardown);
 }

@@ -1,5 +1,4 @@
-/* The client of systemd. Always: names, messages, and a private bus with a service of ours in systemd's place, which checks what it is
- * asked. Where systemd is the system's manager (/run/systemd/system): a real scope on the system bus. */
+/* The client of systemd. Always: names, messages, and a private bus with a service of ours in systemd's place (fake_systemd.h). Where systemd is the system's manager (/run/systemd/system): a real scope on the system bus. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -16,158 +15,20 @@
 #include "runtime/cgroup-internal.h"
 #include "runtime/dbus-internal.h"
 #include "runtime/systemd-internal.h"
+#include "fake_systemd.h"
 
 static char dir[] = "/tmp/tare-systemd-XXXXXX";
-static pid_t bus = -1, service = -1;
-
-/* ---- the service in systemd's place ---- */
-
-static void reply(struct dbus *d, const struct dbus_message *m, const char *signature, const struct buf *body)
-{
-        struct err err = ERR_INIT;
-        uint32_t serial;
-        struct dbus_call c = { .destination = m->sender, .signature = signature, .body = body };
-        if (dbus_send(d, 2, m->serial, &c, &serial, &err) < 0)
-                _exit(3);
-}
-
-static void reply_error(struct dbus *d, const struct dbus_message *m, const char *name)
-{
-        struct err err = ERR_INIT;
-        uint32_t serial;
-        _cleanup_buf_ struct buf b = BUF_INIT(256);
-        dbus_add_string(&b, "no");
-        struct dbus_call c = { .destination = m->sender, .member = name, .signature = "s", .body = &b };
-        if (dbus_send(d, 3, m->serial, &c, &serial, &err) < 0)
-                _exit(3);
-}
-
-static void job_removed(struct dbus *d, const char *unit, const char *result)
-{
-        struct err err = ERR_INIT;
-        uint32_t serial;
-        _cleanup_buf_ struct buf b = BUF_INIT(1024);
-        dbus_add_u32(&b, 7);
-        dbus_add_string(&b, "/org/freedesktop/systemd1/job/7");
-        dbus_add_string(&b, unit);
-        dbus_add_string(&b, result);
-        struct dbus_call c = { .path = "/org/freedesktop/systemd1", .interface = "org.freedesktop.systemd1.Manager",
-                               .member = "JobRemoved", .signature = "uoss", .body = &b };
-        if (dbus_send(d, 4, 0, &c, &serial, &err) < 0)
-                _exit(3);
-}
-
-/* Every call is one line of a file: member, signature, unit, then the body in hex for the test to look into. */
-static void log_call(const struct dbus_message *m, const char *unit)
-{
-        char file[64];
-        snprintf(file, sizeof(file), "%s/calls", dir);
-        FILE *f = fopen(file, "ae");
-        fprintf(f, "%s %s %s ", m->member, m->signature ? m->signature : "-", unit);
-        for (size_t i = 0; i < m->body.len; i++)
-                fputc(m->body.data[i] >= ' ' && m->body.data[i] < 127 ? m->body.data[i] : '.', f);
-        fputc('\n', f);
-        fclose(f);
-}
-
-static void serve_one(struct dbus *d, const struct dbus_message *m)
-{
-        struct dbus_reader r = { .data = (const unsigned char *)m->body.data, .len = m->body.len };
-        const char *unit = m->signature && m->signature[0] == 's' ? dbus_read_string(&r) : "";
-        _cleanup_buf_ struct buf b = BUF_INIT(1024);
-        log_call(m, unit);
-        if (str_eq(m->member, "Get")) {
-                dbus_add_signature(&b, "s");
-                dbus_add_string(&b, str_eq(dbus_read_string(&r), "Version") ? "252.1-1" : "/made/up.scope");
-                reply(d, m, "v", &b);
-        } else if (str_eq(m->member, "StartTransientUnit")) {
-                if (str_eq(unit, "tare-there.scope")) {
-                        reply_error(d, m, "org.freedesktop.systemd1.UnitExists");
-                        return;
-                }
-                job_removed(d, "another.scope", "failed"); /* of somebody else, and before the answer */
-                job_removed(d, unit, str_eq(unit, "tare-bad.scope") ? "failed" : "done");
-                dbus_add_string(&b, "/org/freedesktop/systemd1/job/7");
-                reply(d, m, "o", &b);
-        } else if (str_eq(unit, "tare-gone.scope")) {
-                reply_error(d, m, "org.freedesktop.systemd1.NoSuchUnit");
-        } else if (str_eq(m->member, "GetUnit")) {
-                dbus_add_string(&b, "/org/freedesktop/systemd1/unit/x");
-                reply(d, m, "o", &b);
-        } else {
-                reply(d, m, NULL, NULL);
-        }
-}
-
-static void serve(const char *address, int ready)
-{
-        struct err err = ERR_INIT;
-        struct dbus d;
-        _cleanup_buf_ struct buf b = BUF_INIT(256);
-        struct dbus_message m = { 0 };
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dbus_add_string(&b, "org.freedesktop.systemd1");
-        dbus_add_u32(&b, 0);
-        struct dbus_call own = { "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName", "su", &b };
-        if (dbus_open(address, &d, &err) < 0 || dbus_call(&d, &own, NULL, NULL, &m, NULL, &err) < 0)
-                _exit(2);
-        dbus_message_done(&m);
-        close(ready);
-        for (;;) {
-                dbus_set_timeout(&d, 3600000);
-                if (dbus_receive(&d, &m, &err) < 0)
-                        _exit(0);
-                if (m.type == 1)
-                        serve_one(&d, &m);
-                dbus_message_done(&m);
-        }
-}
 
 static int set_up(void **state)
 {
-        int ends[2], bus_ends[2];
-        char address[128], print[32], config[96], c;
         assert_non_null(mkdtemp(dir));
-        snprintf(address, sizeof(address), "unix:path=%s/bus", dir);
-        snprintf(config, sizeof(config), "%s/conf", dir);
-        _cleanup_fclose_ FILE *f = fopen(config, "we");
-        fprintf(f, "<busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth><policy context=\"default\">"
-                   "<allow send_destination=\"*\" eavesdrop=\"true\"/><allow receive_type=\"method_call\"/><allow receive_type=\"method_return\"/><allow receive_type=\"error\"/><allow receive_type=\"signal\"/><allow own=\"*\"/></policy></busconfig>\n", address);
-        fflush(f);
-        assert_return_code(pipe(bus_ends), errno);
-        snprintf(print, sizeof(print), "--print-address=%d", bus_ends[1]);
-        bus = fork();
-        if (bus == 0) {
-                char arg[128];
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
-                snprintf(arg, sizeof(arg), "--config-file=%s", config);
-                execl("/usr/bin/dbus-daemon", "dbus-daemon", "--nofork", arg, print, NULL);
-                _exit(127);
-        }
-        close(bus_ends[1]);
-        assert_int_equal(read(bus_ends[0], &c, 1), 1);
-        close(bus_ends[0]);
-        assert_return_code(pipe(ends), errno);
-        service = fork();
-        if (service == 0) {
-                close(ends[0]);
-                serve(address, ends[1]);
-        }
-        close(ends[1]);
-        (void)!read(ends[0], &c, 1);
-        close(ends[0]);
-        setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1);
-        setenv("DBUS_SESSION_BUS_ADDRESS", address, 1);
-        return 0;
+        return fake_systemd_start(dir, "/made");
 }
 
 static int tear_down(void **state)
 {
         struct err err = ERR_INIT;
-        kill(service, SIGKILL);
-        kill(bus, SIGKILL);
-        waitpid(service, NULL, 0);
-        waitpid(bus, NULL, 0);
+        fake_systemd_stop();
         unsetenv("DBUS_SYSTEM_BUS_ADDRESS");
         return tree_remove_at(AT_FDCWD, dir, &err);
 }
@@ -256,7 +117,7 @@ static void scope_over_the_bus(void **state)
                 if (!strstr(log, words[i]))
                         fail_msg("%s was not sent", words[i]);
         assert_int_equal(systemd_scope_group(s, &scope, &group, &err), 0);
-        assert_string_equal(group, "/made/up.scope");
+        assert_string_equal(group, "/made/tare-x.scope");
         assert_int_equal(systemd_scope_update(s, &scope, &r, true, &err), 0);
         assert_int_equal(systemd_scope_stop(s, &scope, &err), 0);
         assert_int_equal(systemd_scope_stop(s, &gone, &err), 0);
