@@ -70,8 +70,8 @@ static void endpoint_like(const struct endpoint *from, struct endpoint *to)
         to->port_count = count;
 }
 
-/* Leases given back and taken, and the endpoint as text; in the transaction of the row. */
-static int ports_row(struct update *x, struct err *err)
+/* Which ports come and go. */
+static int ports_plan(struct update *x, struct err *err)
 {
         struct endpoint *have = &x->c->endpoint;
         const char *mode = x->c->config.network_mode;
@@ -89,6 +89,14 @@ static int ports_row(struct update *x, struct err *err)
                         return -1;
         endpoint_like(have, &x->gone);
         endpoint_like(have, &x->added);
+        return 0;
+}
+
+/* Leases given back and taken, in the transaction of the row. */
+static int ports_row(struct update *x, struct err *err)
+{
+        struct endpoint *have = &x->c->endpoint;
+        struct db *db = engine_db(x->e);
         if (network_ports_release(db, &x->network, &x->gone, err) < 0 || network_ports_reserve(db, &x->network, &x->added, err) < 0)
                 return -1;
         for (size_t i = 0; i < x->added.port_count; i++) {
@@ -163,8 +171,6 @@ static int ports_live(struct update *x, struct err *err)
 {
         int *fds = NULL;
         size_t count = 0;
-        if (x->gone.port_count && network_ports_unpublish(&x->network, &x->gone, err) < 0)
-                return -1;
         ports_keep(x, &x->gone, false);
         if (x->added.port_count == 0)
                 return 0;
@@ -260,6 +266,20 @@ static int mounts_check(struct update *x, struct err *err)
         return 0;
 }
 
+/* What is not to be reached any more is closed before the row forgets it: a kill in between leaves a port that the next start opens again,
+ * and not one that leads to whoever has the address next. */
+static int row_change(struct update *x, struct err *err)
+{
+        struct err ignored = ERR_INIT;
+        if (x->gone.port_count && network_ports_unpublish(&x->network, &x->gone, err) < 0)
+                return -1;
+        if (row_write(x, err) == 0)
+                return 0;
+        if (x->gone.port_count)
+                network_ports_publish(&x->network, &x->gone, &ignored);
+        return -1;
+}
+
 static int update_run(struct update *x, struct err *err)
 {
         struct container *c = x->c;
@@ -267,7 +287,7 @@ static int update_run(struct update *x, struct err *err)
         x->before = json_text(config);
         x->live = container_is_running(c) && c->status.pid > 0;
         if (update_config(&c->config, x->u, &x->limits, err) < 0 || update_check(&c->config, err) < 0 || mounts_check(x, err) < 0 ||
-            row_write(x, err) < 0)
+            ports_plan(x, err) < 0 || row_change(x, err) < 0)
                 return -1;
         if (x->live && kernel_change(x, err) < 0) {
                 row_undo(x);

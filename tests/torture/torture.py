@@ -150,6 +150,14 @@ def verb_load(r):
     return ["load", "-q", "-i", f"{state}/saved.tar"], None
 
 
+def verb_update(r):
+    what = r.choice([["--memory", "64m"], ["--memory", "-1"], ["--cpu-shares", "300", "--pids-limit", "50"], ["--restart", r.choice(["no", "always", "on-failure:1"])],
+                     ["--publish-add", f"{r.choice(PORTS)}:80"], ["--publish-rm", "80"], ["--publish-rm", "80", "--publish-add", f"{r.choice(PORTS)}:80"],
+                     ["--volume-add", f"{r.choice(VOLUMES)}:/more"], ["--mount-rm", r.choice(["/more", "/data"])],
+                     ["--mount-add", f"type=bind,src={state}/context,dst=/bound/{r.randrange(3)}"], ["--label-add", "a=b", "--env-add", "C=d"]])
+    return ["update", *what, container(r), *([container(r)] if r.random() < 0.2 else [])], None
+
+
 def plain(*choices):
     """A verb that is one of these lists of words, each a text or a function of the round's numbers."""
     def words(r):
@@ -169,6 +177,8 @@ VERBS = [
     (6, "kill", plain(["kill", container], ["kill", "-s", "TERM", container], ["kill", "-s", "USR1", container])),
     (6, "restart", plain(["restart", "-t", "0", container])),
     (9, "rm", plain(["rm", "-f", container], ["rm", "-f", container], ["rm", "-fv", container], ["rm", container], ["rm", "-f", container, container])),
+    (6, "update", verb_update),
+    (3, "stats", plain(["stats", "--no-stream"], ["stats", "--metering"], ["stats", "--no-stream", "-a", container])),
     (3, "rename", plain(["rename", container, container])),
     (5, "pause", plain(["pause", container], ["unpause", container])),
     (3, "logs", plain(["logs", container], ["logs", "--tail", "3", "-t", container])),
@@ -348,7 +358,7 @@ def left_links():
 def left_rows():
     found = []
     with sqlite3.connect(f"file:{root}/tare.db?mode=ro", uri=True) as db:
-        for table in ("containers", "volumes", "container_volumes", "leases", "ports", "images", "image_names", "image_blobs", "image_layers"):
+        for table in ("containers", "volumes", "container_volumes", "meters", "leases", "ports", "images", "image_names", "image_blobs", "image_layers"):
             for row in db.execute(f"SELECT * FROM {table} LIMIT 3"):
                 found.append(f"row of {table}: {str(row)[:150]}")
     db.close()
