@@ -55,7 +55,7 @@ bool meter_of_run(struct engine *e, const struct container *c, struct container_
         struct cgroup_stats s;
         _cleanup_free_ char *path = container_cgroup_path(c);
         _cleanup_(cgroup_reader_freep) struct cgroup_reader *reader = NULL;
-        if (cgroup_reader_open("/", &reader, &ignored) < 0 || cgroup_reader_stats(reader, path + 1, true, &s, &ignored) < 0)
+        if (cgroup_reader_open("/", &reader, &ignored) < 0 || cgroup_reader_stats(reader, path + 1, CGROUP_ENDED, &s, &ignored) < 0)
                 return false;
         _cleanup_close_ int run_dir = run_dir_open(e, c->id, &ignored);
         return meter_of_group(&s, run_dir, false, ret);

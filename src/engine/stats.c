@@ -270,7 +270,7 @@ static void entry_measure(struct stats_collector *c, const struct entry *x, stru
 {
         struct err ignored = ERR_INIT;
         s->at = time_monotonic();
-        s->running = x->reader && cgroup_reader_stats(x->reader, strrchr(x->group, '/') + 1, c->o.metering, &s->now, &ignored) == 0;
+        s->running = x->reader && cgroup_reader_stats(x->reader, strrchr(x->group, '/') + 1, c->o.metering ? CGROUP_ALL : CGROUP_LIVE, &s->now, &ignored) == 0;
         s->working_set = stats_memory(&s->now);
         if (s->running)
                 network_read(x, s);

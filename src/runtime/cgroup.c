@@ -252,7 +252,7 @@ int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct err *err)
         if (!cg->driver->exists(cg->path))
                 return err_set(err, ERR_NOT_FOUND, "no cgroup %s", cg->path);
         _cleanup_(cgroup_reader_freep) struct cgroup_reader *reader = NULL;
-        return cgroup_reader_open("/", &reader, err) < 0 ? -1 : cgroup_reader_stats(reader, cg->path + 1, true, ret, err);
+        return cgroup_reader_open("/", &reader, err) < 0 ? -1 : cgroup_reader_stats(reader, cg->path + 1, CGROUP_ALL, ret, err);
 }
 
 int cgroup_usage(struct cgroup *cg, json_t **ret, struct err *err)

@@ -72,13 +72,17 @@ struct cgroup_stats {
 };
 int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct err *err);
 /* For who reads many groups right below `parent` again and again: a descriptor of the parent in every hierarchy is kept, and a group costs
- * a look and a read of each file: without `all` only of those for cpu_usage_ns, memory_usage, _inactive_file and _limit, pids_current and io
- * bytes. ERR_NOT_FOUND when there is no such parent; of stats, when the group is gone. */
+ * a look and a read of each file. ERR_NOT_FOUND when there is no such parent; of stats, when the group is gone. */
+enum cgroup_numbers {
+        CGROUP_LIVE = 1,               /* cpu_usage_ns, memory_usage, _inactive_file and _limit, pids_current, io bytes; others may be 0 */
+        CGROUP_ENDED = 2,              /* what counts up, and the peak of memory */
+        CGROUP_ALL = 4,
+};
 struct cgroup_reader;
 int cgroup_reader_open(const char *parent, struct cgroup_reader **ret, struct err *err);
 void cgroup_reader_free(struct cgroup_reader *r);
 DEFINE_CLEANUP(struct cgroup_reader *, cgroup_reader_free)
-int cgroup_reader_stats(struct cgroup_reader *r, const char *name, bool all, struct cgroup_stats *ret, struct err *err);
+int cgroup_reader_stats(struct cgroup_reader *r, const char *name, enum cgroup_numbers wanted, struct cgroup_stats *ret, struct err *err);
 /* All numbers the kernel keeps of the group, as the "data" object of runc's `events --stats`: cpu with its share per
  * processor and throttling, cpuset, memory with the raw lines of memory.stat, pids, blkio entries, hugetlb; on v2 pressure
  * ("psi") of cpu, memory and io. What the kernel does not have is absent or 0. *ret is jansson's, owned by the caller. */

@@ -22,56 +22,58 @@ struct row {
         const char *key;
         size_t offset;
         uint64_t scale;
-        bool detail;           /* read only for who wants all */
+        unsigned of;           /* enum cgroup_numbers, of which CGROUP_ALL has all */
 };
+#define LIVE CGROUP_LIVE
+#define ENDED CGROUP_ENDED
 #define S(member) offsetof(struct cgroup_stats, member)
 
 /* Rows of one file stand together. */
 static const struct row rows_v1[] = {
-        { "cpuacct", "cpuacct.usage", ALONE, "", S(cpu_usage_ns), 1 },
-        { "cpuacct", "cpuacct.usage_user", ALONE, "", S(cpu_user_ns), 1, true },
-        { "cpuacct", "cpuacct.usage_sys", ALONE, "", S(cpu_system_ns), 1, true },
-        { "cpu", "cpu.stat", LINE, "nr_periods", S(periods), 1, true },
-        { "cpu", "cpu.stat", LINE, "nr_throttled", S(throttled_periods), 1, true },
-        { "cpu", "cpu.stat", LINE, "throttled_time", S(throttled_ns), 1, true },
-        { "memory", "memory.usage_in_bytes", ALONE, "", S(memory_usage), 1 },
-        { "memory", "memory.max_usage_in_bytes", ALONE, "", S(memory_max_usage), 1, true },
-        { "memory", "memory.stat", LINE, "total_inactive_file", S(memory_inactive_file), 1 },
-        { "memory", "memory.stat", LINE, "total_swap", S(memory_swap), 1, true },
-        { "memory", "memory.limit_in_bytes", ALONE, "", S(memory_limit), 1 },
-        { "memory", "memory.oom_control", LINE, "oom_kill", S(oom_kills), 1, true },
-        { "pids", "pids.current", ALONE, "", S(pids_current), 1 },
-        { "pids", "pids.max", ALONE, "", S(pids_limit), 1, true },
-        { "blkio", "blkio.throttle.io_service_bytes_recursive", BLOCK, "Read", S(io_read_bytes), 1 },
-        { "blkio", "blkio.throttle.io_service_bytes_recursive", BLOCK, "Write", S(io_write_bytes), 1 },
-        { "blkio", "blkio.throttle.io_serviced_recursive", BLOCK, "Read", S(io_read_ops), 1, true },
-        { "blkio", "blkio.throttle.io_serviced_recursive", BLOCK, "Write", S(io_write_ops), 1, true },
+        { "cpuacct", "cpuacct.usage", ALONE, "", S(cpu_usage_ns), 1, LIVE | ENDED },
+        { "cpuacct", "cpuacct.usage_user", ALONE, "", S(cpu_user_ns), 1, ENDED },
+        { "cpuacct", "cpuacct.usage_sys", ALONE, "", S(cpu_system_ns), 1, ENDED },
+        { "cpu", "cpu.stat", LINE, "nr_periods", S(periods), 1, 0 },
+        { "cpu", "cpu.stat", LINE, "nr_throttled", S(throttled_periods), 1, 0 },
+        { "cpu", "cpu.stat", LINE, "throttled_time", S(throttled_ns), 1, 0 },
+        { "memory", "memory.usage_in_bytes", ALONE, "", S(memory_usage), 1, LIVE },
+        { "memory", "memory.max_usage_in_bytes", ALONE, "", S(memory_max_usage), 1, ENDED },
+        { "memory", "memory.stat", LINE, "total_inactive_file", S(memory_inactive_file), 1, LIVE },
+        { "memory", "memory.stat", LINE, "total_swap", S(memory_swap), 1, 0 },
+        { "memory", "memory.limit_in_bytes", ALONE, "", S(memory_limit), 1, LIVE },
+        { "memory", "memory.oom_control", LINE, "oom_kill", S(oom_kills), 1, ENDED },
+        { "pids", "pids.current", ALONE, "", S(pids_current), 1, LIVE },
+        { "pids", "pids.max", ALONE, "", S(pids_limit), 1, 0 },
+        { "blkio", "blkio.throttle.io_service_bytes_recursive", BLOCK, "Read", S(io_read_bytes), 1, LIVE | ENDED },
+        { "blkio", "blkio.throttle.io_service_bytes_recursive", BLOCK, "Write", S(io_write_bytes), 1, LIVE | ENDED },
+        { "blkio", "blkio.throttle.io_serviced_recursive", BLOCK, "Read", S(io_read_ops), 1, ENDED },
+        { "blkio", "blkio.throttle.io_serviced_recursive", BLOCK, "Write", S(io_write_ops), 1, ENDED },
 };
 /* By v1's names of controllers, so that on a hybrid host each is asked once. */
 static const struct row rows_v2[] = {
-        { "cpuacct", "cpu.stat", LINE, "usage_usec", S(cpu_usage_ns), 1000 },
-        { "cpuacct", "cpu.stat", LINE, "user_usec", S(cpu_user_ns), 1000, true },
-        { "cpuacct", "cpu.stat", LINE, "system_usec", S(cpu_system_ns), 1000, true },
-        { "cpu", "cpu.stat", LINE, "nr_periods", S(periods), 1, true },
-        { "cpu", "cpu.stat", LINE, "nr_throttled", S(throttled_periods), 1, true },
-        { "cpu", "cpu.stat", LINE, "throttled_usec", S(throttled_ns), 1000, true },
-        { "memory", "memory.current", ALONE, "", S(memory_usage), 1 },
-        { "memory", "memory.peak", ALONE, "", S(memory_max_usage), 1, true },
-        { "memory", "memory.stat", LINE, "inactive_file", S(memory_inactive_file), 1 },
-        { "memory", "memory.swap.current", ALONE, "", S(memory_swap), 1, true },
-        { "memory", "memory.max", ALONE, "", S(memory_limit), 1 },
-        { "memory", "memory.events", LINE, "oom_kill", S(oom_kills), 1, true },
-        { "pids", "pids.current", ALONE, "", S(pids_current), 1 },
-        { "pids", "pids.max", ALONE, "", S(pids_limit), 1, true },
-        { "blkio", "io.stat", FIELD, " rbytes=", S(io_read_bytes), 1 },
-        { "blkio", "io.stat", FIELD, " wbytes=", S(io_write_bytes), 1 },
-        { "blkio", "io.stat", FIELD, " rios=", S(io_read_ops), 1, true },
-        { "blkio", "io.stat", FIELD, " wios=", S(io_write_ops), 1, true },
-        { "pressure", "cpu.pressure", PRESSURE, "some", S(cpu_waiting_us), 1, true },
-        { "pressure", "memory.pressure", PRESSURE, "some", S(memory_waiting_us), 1, true },
-        { "pressure", "memory.pressure", PRESSURE, "full", S(memory_stalled_us), 1, true },
-        { "pressure", "io.pressure", PRESSURE, "some", S(io_waiting_us), 1, true },
-        { "pressure", "io.pressure", PRESSURE, "full", S(io_stalled_us), 1, true },
+        { "cpuacct", "cpu.stat", LINE, "usage_usec", S(cpu_usage_ns), 1000, LIVE | ENDED },
+        { "cpuacct", "cpu.stat", LINE, "user_usec", S(cpu_user_ns), 1000, ENDED },
+        { "cpuacct", "cpu.stat", LINE, "system_usec", S(cpu_system_ns), 1000, ENDED },
+        { "cpu", "cpu.stat", LINE, "nr_periods", S(periods), 1, 0 },
+        { "cpu", "cpu.stat", LINE, "nr_throttled", S(throttled_periods), 1, 0 },
+        { "cpu", "cpu.stat", LINE, "throttled_usec", S(throttled_ns), 1000, 0 },
+        { "memory", "memory.current", ALONE, "", S(memory_usage), 1, LIVE },
+        { "memory", "memory.peak", ALONE, "", S(memory_max_usage), 1, ENDED },
+        { "memory", "memory.stat", LINE, "inactive_file", S(memory_inactive_file), 1, LIVE },
+        { "memory", "memory.swap.current", ALONE, "", S(memory_swap), 1, 0 },
+        { "memory", "memory.max", ALONE, "", S(memory_limit), 1, LIVE },
+        { "memory", "memory.events", LINE, "oom_kill", S(oom_kills), 1, ENDED },
+        { "pids", "pids.current", ALONE, "", S(pids_current), 1, LIVE },
+        { "pids", "pids.max", ALONE, "", S(pids_limit), 1, 0 },
+        { "blkio", "io.stat", FIELD, " rbytes=", S(io_read_bytes), 1, LIVE | ENDED },
+        { "blkio", "io.stat", FIELD, " wbytes=", S(io_write_bytes), 1, LIVE | ENDED },
+        { "blkio", "io.stat", FIELD, " rios=", S(io_read_ops), 1, ENDED },
+        { "blkio", "io.stat", FIELD, " wios=", S(io_write_ops), 1, ENDED },
+        { "pressure", "cpu.pressure", PRESSURE, "some", S(cpu_waiting_us), 1, ENDED },
+        { "pressure", "memory.pressure", PRESSURE, "some", S(memory_waiting_us), 1, ENDED },
+        { "pressure", "memory.pressure", PRESSURE, "full", S(memory_stalled_us), 1, ENDED },
+        { "pressure", "io.pressure", PRESSURE, "some", S(io_waiting_us), 1, ENDED },
+        { "pressure", "io.pressure", PRESSURE, "full", S(io_stalled_us), 1, ENDED },
 };
 
 struct hierarchy { const char *controller; int fd; bool mine; };
@@ -230,7 +232,7 @@ static int v1_folder(const struct cgroup_reader *r, const char *controller)
         return -1;
 }
 
-static void read_rows(struct cgroup_reader *r, const struct row *rows, size_t count, bool unified, const char *name, bool all,
+static void read_rows(struct cgroup_reader *r, const struct row *rows, size_t count, bool unified, const char *name, enum cgroup_numbers wanted,
                       struct cgroup_stats *s)
 {
         const char *file = "";
@@ -239,7 +241,7 @@ static void read_rows(struct cgroup_reader *r, const struct row *rows, size_t co
                 const struct row *row = &rows[i];
                 int old = v1_folder(r, row->controller), dir = unified ? r->unified : old;
                 uint64_t value;
-                if ((unified && old >= 0) || (row->detail && !all && !str_eq(row->file, file)))
+                if ((unified && old >= 0) || (!(row->of & wanted) && wanted != CGROUP_ALL && !str_eq(row->file, file)))
                         continue;
                 if (!str_eq(row->file, file)) {
                         there = text_read(r, dir, name, row->file);
@@ -250,14 +252,14 @@ static void read_rows(struct cgroup_reader *r, const struct row *rows, size_t co
         }
 }
 
-int cgroup_reader_stats(struct cgroup_reader *r, const char *name, bool all, struct cgroup_stats *ret, struct err *err)
+int cgroup_reader_stats(struct cgroup_reader *r, const char *name, enum cgroup_numbers wanted, struct cgroup_stats *ret, struct err *err)
 {
         struct cgroup_stats s = { .memory_limit = UINT64_MAX, .pids_limit = UINT64_MAX };
         if (faccessat(r->first, name, F_OK, 0) < 0)
                 return errno == ENOENT ? err_set(err, ERR_NOT_FOUND, "no cgroup %s", name) : err_sys(err, "cgroup %s", name);
-        read_rows(r, rows_v1, ELEMENTS(rows_v1), false, name, all, &s);
+        read_rows(r, rows_v1, ELEMENTS(rows_v1), false, name, wanted, &s);
         if (r->unified >= 0)
-                read_rows(r, rows_v2, ELEMENTS(rows_v2), true, name, all, &s);
+                read_rows(r, rows_v2, ELEMENTS(rows_v2), true, name, wanted, &s);
         if (s.memory_limit >= UNLIMITED)
                 s.memory_limit = UINT64_MAX;
         *ret = s;

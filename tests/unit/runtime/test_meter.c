@@ -90,7 +90,7 @@ static void numbers_of_a_v2_group(void **state)
         put(top, "memory.events", "low 0\noom 4\noom_kill 2\noom_group_kill 0\n");
         struct cgroup_reader *reader = NULL;
         assert_int_equal(cgroup_reader_open("/tare", &reader, &err), 0);
-        assert_int_equal(cgroup_reader_stats(reader, "one", true, &s, &err), 0);
+        assert_int_equal(cgroup_reader_stats(reader, "one", CGROUP_ALL, &s, &err), 0);
         assert_int_equal(s.cpu_usage_ns, 1500000);
         assert_int_equal(s.throttled_ns, 20000);
         assert_int_equal(s.memory_usage, 4096);
@@ -103,10 +103,14 @@ static void numbers_of_a_v2_group(void **state)
         assert_int_equal(s.memory_waiting_us, 11);
         assert_int_equal(s.memory_stalled_us, 12);
         assert_int_equal(s.oom_kills, 2);
-        assert_int_equal(cgroup_reader_stats(reader, "one", false, &s, &err), 0);
+        assert_int_equal(cgroup_reader_stats(reader, "one", CGROUP_LIVE, &s, &err), 0);
         assert_int_equal(s.oom_kills, 0); /* not read */
         assert_int_equal(s.io_read_bytes, 11);
-        assert_int_equal(cgroup_reader_stats(reader, "two", true, &s, &err), -1);
+        assert_int_equal(cgroup_reader_stats(reader, "one", CGROUP_ENDED, &s, &err), 0);
+        assert_int_equal(s.oom_kills, 2);
+        assert_int_equal(s.memory_usage, 0); /* not read */
+        assert_int_equal(s.memory_stalled_us, 12);
+        assert_int_equal(cgroup_reader_stats(reader, "two", CGROUP_ALL, &s, &err), -1);
         assert_int_equal(err.kind, ERR_NOT_FOUND);
         err_clear(&err);
         cgroup_reader_free(reader);
