@@ -164,7 +164,7 @@ power_cut() {
   id=$(tare inspect -f '{{.Id}}' held)
   holder=$(pgrep -f "tare-monitor.*--exec-id.*" | while read -r pid; do grep -qa "$id" "/proc/$pid/cmdline" && echo "$pid"; done)
   [ -n "$holder" ]
-  [ "$(awk '/^Private_Dirty/ { print $2 }' "/proc/$holder/smaps_rollup")" -le 64 ]
+  grep -q asan "/proc/$holder/maps" || [ "$(awk '/^Private_Dirty/ { print $2 }' "/proc/$holder/smaps_rollup")" -le 64 ]
   kill "$(pgrep -P "$holder")"
   until_true sh -c "tare events --since $since --until \$(date +%s.%N) --filter event=exec_die --format '{{.Actor.Attributes.exitCode}}' | grep -qx 143"
   tare exec -d held sleep 92

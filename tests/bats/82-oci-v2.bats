@@ -62,3 +62,4 @@ passed_there() {
 @test "an AppArmor profile binds the container and exec" { passed_there apparmor; }
 @test "tare run --security-opt apparmor= by effect" { passed_there tare_apparmor; }
 @test "tare on cgroup v2" { passed_there tare_life; }
+@test "out of memory of a process, and health checks, on cgroup v2" { passed_there tare_watch; }

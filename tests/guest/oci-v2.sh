@@ -132,7 +132,27 @@ tare_life() {
   [ -z "$(find $top/tare -mindepth 1 -type d)" ]
 }
 
-for check in limits out_of_memory device_rules groups_end_whole delegated apparmor tare_apparmor tare_life; do
+# A process that dies for want of memory is told while init lives on; checks find their group, and wait where it is frozen.
+tare_watch() {
+  [ -e /mnt/root/tare.db ] || tare import "$image" busybox
+  tare run -d --name parent --network none -m 16m --memory-swap 16m busybox \
+    sh -c 'sh -c "x=\$(head -c 300000000 /dev/zero | tr \"\\0\" x)"; echo survived; exec sleep 1000'
+  until_true sh -c '[ "$(tare logs parent)" = survived ]'
+  until_true sh -c '[ "$(tare inspect -f "{{.State.OOMKilled}} {{.State.Status}}" parent)" = "true running" ]'
+  until_true sh -c 'tare events --since 1h --until 0s --filter container=parent --filter event=oom | grep -q oom'
+  tare rm -f parent
+  tare run -d --name well --network none --health-interval 300ms --health-cmd 'echo fine' busybox sleep 1000
+  [ "$(timeout 30 tare wait --condition healthy well)" = -1 ]
+  tare pause well
+  sleep 1
+  before=$(tare inspect -f '{{.State.Health.Log}}' well)
+  sleep 2
+  [ "$(tare inspect -f '{{.State.Health.Log}}' well)" = "$before" ]
+  tare unpause well
+  tare rm -f well
+}
+
+for check in limits out_of_memory device_rules groups_end_whole delegated apparmor tare_apparmor tare_life tare_watch; do
   (set -ex; $check) >/mnt/log 2>&1
   status=$?
   [ $status = 0 ] || tail -n 12 /mnt/log | sed 's/^/# /'
