@@ -122,6 +122,7 @@ tare_life() {
   [ -e /mnt/root/tare.db ] || tare import "$image" busybox
   [ "$(tare run --rm --network none -m 32m --pids-limit 9 --cpus 0.5 busybox sh -c 'cd /sys/fs/cgroup; cat memory.max pids.max cpu.max /proc/self/cgroup' | tr '\n' ' ')" = \
     "33554432 9 50000 100000 0::/ " ]
+  [ "$(tare run --rm --network none --hugetlb-limit 2MB=4m --cgroup-conf memory.high=33554432 busybox cat /sys/fs/cgroup/hugetlb.2MB.max /sys/fs/cgroup/memory.high | tr "\n" " ")" = "4194304 33554432 " ]
   tare run -d --name box --network none busybox sleep 1000
   tare exec box sh -c 'grep -q sleep /proc/1/cmdline'
   tare pause box
