@@ -1,5 +1,6 @@
 /* Changing a container that may be running. The row is changed first, in one transaction, then the kernel (but for ports that go, which are
- * closed before): a kill in between leaves a container that has the new definition from its next start on. When the kernel refuses a limit or a port, the row is put back. */
+ * closed before): a kill in between leaves a container that has the new definition from its next start on. When the kernel refuses a limit or
+ * a port, the row is put back. */
 #ifndef TARE_ENGINE_UPDATE_H
 #define TARE_ENGINE_UPDATE_H
 
