@@ -1,6 +1,7 @@
 /* cp: files between a container and here, by docker's rules:
  *   SRC a file:   DEST missing -> that name; DEST a file -> replaced; DEST a folder -> into it; DEST "name/" missing -> an error
  *   SRC a folder: DEST missing -> made, with SRC's content; DEST a folder -> SRC into it, or its content when SRC ends in "/."; DEST a file -> an error
+ *   a link at the end of DEST is followed, and one at the end of SRC with -L or a "/" after it
  * "-" is a tar stream on standard input or output. Names inside the container are resolved in its root and nowhere else. */
 #include <errno.h>
 #include <fcntl.h>
@@ -90,6 +91,37 @@ static char *parent_of(const char *path)
         return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
 }
 
+/* Where a link at the end leads, in its root; what it points to need not be there. -1 with err only for what cannot be read. */
+static int link_follow(const struct place *p, char **path, bool *ret_more, struct err *err)
+{
+        char target[4097];
+        struct err missing = ERR_INIT;
+        *ret_more = false;
+        _cleanup_close_ int fd = path_open_in(p->root, *path, O_PATH | O_NOFOLLOW, 0, &missing);
+        ssize_t len = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
+        if (len <= 0)
+                return 0;
+        while (len > 1 && target[len - 1] == '/')
+                len--;
+        target[len] = '\0';
+        _cleanup_free_ char *parent = parent_of(*path);
+        /* not cleaned of its "..": the folder may have been reached by a link too */
+        char *next = target[0] == '/' ? xstrdup(target) : xasprintf("%s/%s", parent, target);
+        free(*path);
+        *path = next;
+        *ret_more = true;
+        return strlen(next) < sizeof(target) ? 0 : err_set(err, ERR_TOO_LARGE, "%s: links lead to a name that is too long", p->path);
+}
+
+static int links_follow(const struct place *p, char **path, struct err *err)
+{
+        bool more = true;
+        for (int i = 0; more; i++)
+                if (i > 40 || link_follow(p, path, &more, err) < 0)
+                        return err->kind ? -1 : err_set(err, ERR_INVALID, "%s: too many links", p->path);
+        return 0;
+}
+
 /* Where the archive goes: the folder to unpack into, and the name its first component becomes (NULL: as it is). */
 static int target_choose(const struct place *to, const struct stat *source, bool content, char **ret_folder, char **ret_name, struct err *err)
 {
@@ -105,12 +137,15 @@ static int target_choose(const struct place *to, const struct stat *source, bool
                 return err_set(err, missing.kind, "%s", missing.msg);
         if (missing.kind != ERR_NONE && to->folder_wanted && !S_ISDIR(source->st_mode))
                 return err_set(err, ERR_NOT_FOUND, "no such directory: %s", to->path);
-        _cleanup_free_ char *parent = parent_of(to->path);
+        _cleanup_free_ char *path = xstrdup(to->path);
+        if (links_follow(to, &path, err) < 0)
+                return -1;
+        _cleanup_free_ char *parent = parent_of(path);
         struct place above = { .root = to->root, .path = parent };
         if (place_stat(&above, true, &st, err) < 0 || !S_ISDIR(st.st_mode))
                 return err->kind ? -1 : err_set(err, ERR_INVALID, "%s is not a directory", parent);
         *ret_folder = TAKE_PTR(parent);
-        *ret_name = xstrdup(path_name(to->path));
+        *ret_name = xstrdup(path_name(path));
         return 0;
 }
 
@@ -143,13 +178,16 @@ static int pump(const struct tree_write *write, struct tree_read *read, struct e
 
 static int copy(const struct cp_options *o, const struct place *from, const struct place *to, bool to_host, struct err *err)
 {
+        bool follow = o->follow || from->folder_wanted;
         struct stat source;
         _cleanup_free_ char *folder = NULL, *name = NULL;
-        if (place_stat(from, o->follow, &source, err) < 0 || target_choose(to, &source, from->content, &folder, &name, err) < 0)
+        if (place_stat(from, follow, &source, err) < 0 || target_choose(to, &source, from->content, &folder, &name, err) < 0)
                 return -1;
+        if (from->folder_wanted && !S_ISDIR(source.st_mode))
+                return err_set(err, ERR_INVALID, "%s: not a directory", from->path);
         bool content = S_ISDIR(source.st_mode) && from->content && !name;
         struct tree_write write = { .root_fd = from->root, .path = from->path, .name = content ? "" : str_eq(from->path, "/") ? "root" : path_name(from->path),
-                                    .follow = o->follow };
+                                    .follow = follow };
         struct tree_read read = { .root_fd = to->root, .path = folder, .keep_owner = o->archive,
                                   .uid = to_host ? geteuid() : 0, .gid = to_host ? getegid() : 0, .compression = COMPRESSION_NONE,
                                   .rename_from = name ? write.name : NULL, .rename_to = name };
@@ -158,7 +196,8 @@ static int copy(const struct cp_options *o, const struct place *from, const stru
 
 static int to_stdout(const struct cp_options *o, const struct place *from, struct err *err)
 {
-        struct tree_write write = { .root_fd = from->root, .path = from->path, .name = path_name(from->path), .follow = o->follow };
+        struct tree_write write = { .root_fd = from->root, .path = from->path, .name = path_name(from->path),
+                                    .follow = o->follow || from->folder_wanted };
         return tree_to_tar(&write, STDOUT_FILENO, err);
 }
 
