@@ -31,6 +31,6 @@ static const struct option_row rows[] = {
 const struct command command_container_prune = {
         .options = rows,
         .options_size = sizeof(struct container_prune_options),
-        .description = "Removes all stopped containers. Filters: label, until.",
+        .description = "Removes all stopped containers. Filters: label, label!, until.",
         .run = container_prune_run,
 };

@@ -24,6 +24,11 @@ static int exec_env(void *options, const char *text, struct err *err)
         return 0;
 }
 
+static int exec_env_file(void *options, const char *path, struct err *err)
+{
+        return env_file_read(path, &((struct exec_request *)options)->env, err);
+}
+
 static int exec_session(const struct exec_request *x, struct exec_session *s, struct err *err)
 {
         int status = 0;
@@ -67,6 +72,7 @@ static const struct option_row exec_rows[] = {
         { 'd', "detach", OPT_BOOL, offsetof(struct exec_request, detach), NULL, "Detached mode: run command in the background" },
         { 0, "detach-keys", OPT_STRING, offsetof(struct exec_request, detach_keys), "string", "Override the key sequence for detaching a container" },
         { 'e', "env", OPT_PARSE, 0, "list", "Set environment variables", exec_env },
+        { 0, "env-file", OPT_PARSE, 0, "list", "Read in a file of environment variables", exec_env_file },
         { 'i', "interactive", OPT_BOOL, offsetof(struct exec_request, open_stdin), NULL, "Keep STDIN open even if not attached" },
         { 0, "privileged", OPT_BOOL, offsetof(struct exec_request, privileged), NULL, "Give extended privileges to the command" },
         { 't', "tty", OPT_BOOL, offsetof(struct exec_request, tty), NULL, "Allocate a pseudo-TTY" },

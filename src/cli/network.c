@@ -99,7 +99,7 @@ static int create_in(struct db *db, void *data, struct err *err)
         return network_create(db, c->wanted, &c->made, err);
 }
 
-static void network_tell(struct engine *e, const struct network *n, const char *action)
+void network_tell(struct engine *e, const struct network *n, const char *action)
 {
         _cleanup_free_ char *name = xasprintf("name=%s", n->name), *type = xasprintf("type=%s", n->driver);
         events_tell(engine_root(e), "network", action, n->id, (char *[]){ name, type, NULL });
@@ -163,6 +163,14 @@ static int remove_in(struct db *db, void *data, struct err *err)
         return network_remove(db, data, err);
 }
 
+int network_drop(struct engine *e, struct network *n, struct err *err)
+{
+        if (network_transaction(e, remove_in, n, err) < 0)
+                return -1;
+        network_tell(e, n, "destroy");
+        return 0;
+}
+
 static int network_rm_one(struct engine *e, const char *name, void *data, struct err *err)
 {
         const bool *force = data;
@@ -173,9 +181,8 @@ static int network_rm_one(struct engine *e, const char *name, void *data, struct
                 fprintf(stderr, "tare: %s\n", err->msg);
                 return 0;
         }
-        if (network_transaction(e, remove_in, &n, err) < 0)
+        if (network_drop(e, &n, err) < 0)
                 return -1;
-        network_tell(e, &n, "destroy");
         return out_line(err, "%s", name);
 }
 

@@ -70,7 +70,7 @@ static int lines_read(const char *path, char ***ret, struct err *err)
         return 0;
 }
 
-static int env_file_parse(void *options, const char *path, struct err *err)
+int env_file_read(const char *path, char ***env, struct err *err)
 {
         _cleanup_strv_ char **lines = NULL;
         if (lines_read(path, &lines, err) < 0)
@@ -82,9 +82,14 @@ static int env_file_parse(void *options, const char *path, struct err *err)
                 size_t name = strcspn(text, "=");
                 if (name == 0 || strcspn(text, " \t") < name)
                         return err_set(err, ERR_INVALID, "poorly formatted environment: variable '%.*s' contains whitespaces", (int)name, text);
-                env_add(&((struct run_options *)options)->config.env, text);
+                env_add(env, text);
         }
         return 0;
+}
+
+static int env_file_parse(void *options, const char *path, struct err *err)
+{
+        return env_file_read(path, &((struct run_options *)options)->config.env, err);
 }
 
 static int label_parse(void *options, const char *text, struct err *err)

@@ -28,6 +28,8 @@ extern const struct option_row update_option_rows[];
 int run_options_finish(struct run_options *o, char **args, struct err *err);
 /* Sees that the image is here, pulling as --pull says. */
 int run_image_ensure(struct cli *cli, const struct run_options *o, struct err *err);
+/* A file of NAME=value lines, as --env-file has it, into the list. */
+int env_file_read(const char *path, char ***env, struct err *err);
 /* --cidfile must not exist yet; written once the id is known. */
 int run_cidfile_check(const struct run_options *o, struct err *err);
 int run_cidfile_write(const struct run_options *o, const char *id, struct err *err);

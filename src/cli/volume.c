@@ -116,6 +116,7 @@ const struct command command_volume_rm = {
 
 struct volume_prune_options {
         bool all, force;
+        char **filters;
 };
 
 static int volume_prune_run(struct cli *cli, void *options, char **args, struct err *err)
@@ -128,7 +129,7 @@ static int volume_prune_run(struct cli *cli, void *options, char **args, struct 
                            o->all ? "This will remove all local volumes not used by at least one container."
                                   : "This will remove anonymous local volumes not used by at least one container."))
                 return 0;
-        if (cli_engine(cli, &e, err) < 0 || volume_prune(e, o->all, prune_tell, &told, &bytes, err) < 0)
+        if (cli_engine(cli, &e, err) < 0 || volume_prune(e, o->all, o->filters, prune_tell, &told, &bytes, err) < 0)
                 return -1;
         return prune_total(&told, 1, bytes, err);
 }
@@ -136,6 +137,8 @@ static int volume_prune_run(struct cli *cli, void *options, char **args, struct 
 static const struct option_row prune_rows[] = {
         { 'a', "all", OPT_BOOL, offsetof(struct volume_prune_options, all), NULL,
           "Remove all unused volumes, not just anonymous ones" },
+        { 0, "filter", OPT_STRV, offsetof(struct volume_prune_options, filters), "filter",
+          "Provide filter values (e.g. \"label=<label>\")" },
         { 'f', "force", OPT_BOOL, offsetof(struct volume_prune_options, force), NULL,
           "Do not prompt for confirmation" },
         { 0 },

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/selection.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
@@ -50,60 +51,22 @@ int container_remove(struct engine *e, const char *name, const struct container_
         }
 }
 
-static bool prune_wants(const struct container *c, char *const *filters, int64_t until)
-{
-        if (container_is_running(c) || (until && c->created > until))
-                return false;
-        STRV_FOREACH (filter, filters) {
-                const char *label = str_after(*filter, "label=");
-                if (!label)
-                        continue;
-                const char *equals = strchr(label, '=');
-                _cleanup_free_ char *key = equals ? xstrndup(label, (size_t)(equals - label)) : xstrdup(label);
-                const char *value = strv_env_get(c->config.labels, key);
-                if (!value || (equals && !str_eq(value, equals + 1)))
-                        return false;
-        }
-        return true;
-}
-
-static int prune_filters(char *const *filters, int64_t *ret_until, struct err *err)
-{
-        STRV_FOREACH (filter, filters) {
-                const char *until = str_after(*filter, "until=");
-                if (until && time_parse(until, ret_until, err) < 0)
-                        return -1;
-                if (!until && !str_starts(*filter, "label="))
-                        return err_set(err, ERR_INVALID, "invalid filter '%s'", *filter);
-        }
-        return 0;
-}
-
-/* What a removed container left has no labels to ask for. */
-static bool prune_keeps_no_label(char *const *filters)
-{
-        STRV_FOREACH (filter, filters)
-                if (str_starts(*filter, "label"))
-                        return false;
-        return true;
-}
-
 int container_prune(struct engine *e, char *const *filters, void (*told)(void *data, const char *id), void *data, uint64_t *ret_bytes,
                     struct err *err)
 {
         struct storage *st;
         struct container *list = NULL;
         size_t count = 0;
-        int64_t until = 0;
+        struct selection only;
         uint64_t bytes = 0;
-        if (prune_filters(filters, &until, err) < 0 || engine_storage(e, &st, err) < 0 ||
+        if (selection_parse(filters, true, &only, err) < 0 || engine_storage(e, &st, err) < 0 ||
             container_list(e, &(struct container_filter){ .all = true }, &list, &count, err) < 0)
                 return -1;
         int result = 0;
         for (size_t i = 0; i < count && result == 0; i++) {
                 uint64_t used = 0;
                 struct err ignored = ERR_INIT;
-                if (!prune_wants(&list[i], filters, until))
+                if (container_is_running(&list[i]) || !selection_wants(&only, list[i].created, list[i].config.labels))
                         continue;
                 root_usage(st->snapshots, list[i].id, &used, &ignored);
                 struct err changed = ERR_INIT;
@@ -116,8 +79,8 @@ int container_prune(struct engine *e, char *const *filters, void (*told)(void *d
                 }
         }
         containers_free(list, count);
-        if (result == 0 && prune_keeps_no_label(filters))
-                result = log_kept_prune(e, until, &bytes, err);
+        if (result == 0 && !only.labels) /* what a removed container left has no labels to ask for */
+                result = log_kept_prune(e, only.until, &bytes, err);
         *ret_bytes = bytes;
         return result;
 }

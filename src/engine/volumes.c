@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "base/selection.h"
 #include "base/str.h"
 #include "base/timefmt.h"
 #include "engine/engine-internal.h"
@@ -205,10 +206,7 @@ static bool filter_wants(struct engine *e, const struct volume *v, bool used, ch
                 if ((value = str_after(*filter, "driver=")) && !str_eq(value, v->driver))
                         return false;
                 if ((value = str_after(*filter, "label="))) {
-                        const char *equals = strchr(value, '=');
-                        _cleanup_free_ char *key = equals ? xstrndup(value, (size_t)(equals - value)) : xstrdup(value);
-                        const char *have = strv_env_get(v->labels, key);
-                        if (!have || (equals && !str_eq(have, equals + 1)))
+                        if (!labels_have(v->labels, value))
                                 return false;
                 }
         }
@@ -274,19 +272,20 @@ int volume_remove(struct engine *e, const char *name, bool force, struct err *er
         return 0;
 }
 
-int volume_prune(struct engine *e, bool all, void (*told)(void *data, const char *name), void *data, uint64_t *ret_bytes, struct err *err)
+int volume_prune(struct engine *e, bool all, char *const *filters, void (*told)(void *data, const char *name), void *data, uint64_t *ret_bytes, struct err *err)
 {
         char *unused[] = { (char *)(uintptr_t) "dangling=true", NULL };
         struct volume *list = NULL;
         size_t count = 0;
         uint64_t bytes = 0;
-        if (volume_list(e, unused, &list, &count, err) < 0)
+        struct selection only;
+        if (selection_parse(filters, false, &only, err) < 0 || volume_list(e, unused, &list, &count, err) < 0)
                 return -1;
         int result = 0;
         for (size_t i = 0; i < count && result == 0; i++) {
                 uint64_t used = 0;
                 struct err ignored = ERR_INIT;
-                if (!all && !list[i].anonymous)
+                if ((!all && !list[i].anonymous) || !selection_wants(&only, list[i].created, list[i].labels))
                         continue;
                 tree_usage_at(AT_FDCWD, list[i].mountpoint, &used, &ignored);
                 result = volume_remove(e, list[i].name, true, err);

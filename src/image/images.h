@@ -14,6 +14,7 @@
 #include "base/db.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/selection.h"
 #include "oci/config.h"
 #include "oci/image.h"
 #include "oci/platform.h"
@@ -80,6 +81,7 @@ struct image_remove {
         bool (*in_use)(void *data, const char *image_id, char ret_container[65], bool *ret_running);
         void (*told)(void *data, const char *line);
         void *data;
+        const struct selection *only;  /* image_prune: NULL, or which */
 };
 int image_remove(struct db *db, struct storage *st, const char *text, const struct image_remove *how, struct err *err);
 /* dangling images (all: unused ones) and unreachable content. */

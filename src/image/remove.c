@@ -409,6 +409,18 @@ static int drop_hidden(struct db *db, const struct image_remove *how, struct err
         return db_commit(db, err);
 }
 
+static int prune_wants(struct storage *st, const struct image *i, const struct selection *only, bool *ret, struct err *err)
+{
+        _cleanup_image_config_ struct image_config config = { 0 };
+        *ret = true;
+        if (!only)
+                return 0;
+        if (only->labels && image_read_config(st, i, &config, err) < 0)
+                return -1;
+        *ret = selection_wants(only, i->created, config.exec.labels);
+        return 0;
+}
+
 /* Conflicts are what prune is told to leave alone. */
 static int prune_one(struct db *db, struct storage *st, const struct image *i, const struct image_remove *how,
                      uint64_t *bytes, struct err *err)
@@ -416,8 +428,11 @@ static int prune_one(struct db *db, struct storage *st, const struct image *i, c
         struct image_remove gently = *how;
         char container[65];
         bool running;
+        bool wanted;
         gently.force = false;
-        if (how->in_use && how->in_use(how->data, i->id, container, &running))
+        if (prune_wants(st, i, how->only, &wanted, err) < 0)
+                return -1;
+        if (!wanted || (how->in_use && how->in_use(how->data, i->id, container, &running)))
                 return 0;
         char *const id_only[] = { i->id, NULL };
         const bool named = i->names || i->digests;

@@ -175,6 +175,31 @@ static int join_namespaces(struct exec *x)
         return setns(x->target_fd, own) < 0 ? errno : 0;
 }
 
+static uint64_t mount_of(int dir_fd, const char *path, bool *ret_top)
+{
+        struct statx sx;
+        if (statx(dir_fd, path, AT_EMPTY_PATH, STATX_MNT_ID, &sx) < 0 || !(sx.stx_mask & STATX_MNT_ID))
+                return 0;
+        *ret_top = sx.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+        return sx.stx_mnt_id;
+}
+
+/* A command that has changed its root to a folder is in the container all the same: who comes sees it whole. A root that is a mount is believed:
+ * that of a container without a mount namespace of its own is not the namespace's. */
+static int root_widen(struct exec *x, struct err *err)
+{
+        bool whole = true, top = false;
+        uint64_t theirs = mount_of(x->root_fd, "", &whole);
+        if (whole || theirs == 0 || mount_of(AT_FDCWD, "/", &top) != theirs || !top)
+                return 0;
+        int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return err_sys(err, "the container's root");
+        close(x->root_fd);
+        x->root_fd = fd;
+        return 0;
+}
+
 static int enter(struct exec *x, struct err *err)
 {
         (void)setsid();
@@ -185,6 +210,8 @@ static int enter(struct exec *x, struct err *err)
         int refused = join_namespaces(x);
         if (refused)
                 return err_sysnum(err, refused, "join the container's namespaces");
+        if (root_widen(x, err) < 0)
+                return -1;
         /* As the user we were, who is nobody there, we would lose all capabilities with the next program. */
         if (x->foreign_user && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
                 return err_sys(err, "become root of the user namespace");

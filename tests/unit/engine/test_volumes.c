@@ -200,10 +200,10 @@ static void test_list(void **state)
         assert_int_equal(listed(f, "name=zet", NULL), 1);
         _cleanup_strv_ char **pruned = NULL;
         uint64_t bytes = 0;
-        OK(volume_prune(f->e, false, note, &pruned, &bytes, &err));
+        OK(volume_prune(f->e, false, NULL, note, &pruned, &bytes, &err));
         assert_int_equal(strv_len(pruned), 1);         /* the anonymous one nobody uses */
         assert_string_equal(pruned[0], w.name);
-        OK(volume_prune(f->e, true, note, &pruned, &bytes, &err));
+        OK(volume_prune(f->e, true, NULL, note, &pruned, &bytes, &err));
         assert_string_equal(pruned[1], "zeta");
         assert_int_equal(listed(f, NULL, NULL), 2);
 }
