@@ -4,7 +4,7 @@ packages_build="gcc libc6-dev musl-tools make meson ninja-build pkg-config libja
 packages_example="busybox-static"
 packages_test="libcmocka-dev bats busybox-static mmdebstrap iproute2 nftables iptables jq procps uidmap util-linux python3 git
   skopeo umoci podman runc crun docker.io docker-registry apache2-utils curl openssl attr libcap2-bin xz-utils zstd netcat-openbsd sqlite3 dbus-daemon erofs-utils
-  qemu-system-x86 kmod cpio apparmor passwd e2fsprogs xfsprogs"
+  qemu-system-x86 kmod cpio apparmor passwd e2fsprogs xfsprogs strace systemd"
 packages_bench="hyperfine pigz"
 
 # Installs those of its arguments that are missing, quietly.

@@ -171,8 +171,10 @@ static void names_shift(struct logfile *l)
         _cleanup_close_ int lock = l->suffix ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
         if (lock >= 0)
                 flock(lock, LOCK_EX);
-        if (l->suffix)
+        if (l->suffix) { /* of the last both go, as the one that takes its place may be packed or not */
                 file_remove(l->path, l->max_files - 1, l->suffix);
+                file_remove(l->path, l->max_files - 1, "");
+        }
         for (uint32_t i = l->max_files - 1; i > 0; i--) {
                 file_shift(l->path, i - 1, i, "");
                 if (l->suffix && i > 1)

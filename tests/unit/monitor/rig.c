@@ -120,7 +120,7 @@ static void monitor_exec(const struct rig *r, const struct rig_options *o, struc
         m.open_stdin = o->open_stdin, m.stdin_once = o->stdin_once;
         m.log_driver = (char *)(uintptr_t)(o->no_log ? "none" : o->log_driver ? o->log_driver : "json-file");
         m.log_address = (char *)(uintptr_t)o->log_address, m.log_format = (char *)(uintptr_t)o->log_format;
-        m.log_facility = 3, m.log_ring = o->log_ring;
+        m.log_packer = (char *)(uintptr_t)o->log_packer, m.log_facility = 3, m.log_ring = o->log_ring;
         if (o->log_fixed)
                 assert_int_equal(file_write_at(r->run_fd, "log-fixed", o->log_fixed, strlen(o->log_fixed), 0600, false, &err), 0);
         if (o->file_size_max)

@@ -21,7 +21,7 @@ struct rig_options {
         uint64_t log_max_size;
         uint32_t log_max_files;
         const char *log_driver; /* NULL: json-file */
-        const char *log_fixed, *log_address, *log_format;
+        const char *log_fixed, *log_address, *log_format, *log_packer;
         uint64_t log_ring;
         uint64_t file_size_max; /* as of a full disk; 0: none */
         const char *cgroup_path;

@@ -315,6 +315,22 @@ static void test_reopen(void **state)
         }
 }
 
+/* With a packer that has packed the first rotated file and not the second: nothing old stands in the way of what is newer. */
+static void test_rotation_of_packed(void **state)
+{
+        struct rig r;
+        struct err err = ERR_INIT;
+        rig_start(&r, &(struct rig_options){ .command = "sleep 0.2; seq 100000 113000", .log_driver = "local", .log_max_size = 100000,
+                                             .log_max_files = 3, .log_packer = "/bin/true" });
+        assert_int_equal(file_write_at(r.dir_fd, "log.1.zst", "packed", 6, 0640, false, &err), 0);
+        assert_int_equal(file_write_at(r.dir_fd, "log.2", "oldest", 6, 0640, false, &err), 0);
+        while (!file_exists_at(r.dir_fd, "log.1"))
+                busy_wait_ms(1);
+        assert_int_equal(rig_wait(&r), 0);
+        assert_true(file_exists_at(r.dir_fd, "log.2.zst") && !file_exists_at(r.dir_fd, "log.2") && !file_exists_at(r.dir_fd, "log.1.zst"));
+        rig_done(&r);
+}
+
 /* --- bounds --- */
 
 static size_t peak_memory(pid_t pid)
@@ -385,7 +401,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_order_and_ends), cmocka_unit_test(test_long_lines), cmocka_unit_test(test_binary),
                 cmocka_unit_test(test_many),           cmocka_unit_test(test_full_disk),  cmocka_unit_test(test_torn),
-                cmocka_unit_test(test_reopen),         cmocka_unit_test(test_memory),     cmocka_unit_test(test_non_blocking),
+                cmocka_unit_test(test_reopen), cmocka_unit_test(test_rotation_of_packed),         cmocka_unit_test(test_memory),     cmocka_unit_test(test_non_blocking),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
