@@ -72,7 +72,10 @@ static int test_start(struct probe *p, struct err *err)
                 return -1;
         fd_set_nonblock(ours, true);
         p->output_fd = TAKE_FD(ours);
-        return test_note(p, err);
+        if (test_note(p, err) == 0)
+                return 0;
+        kill(-p->session.pid, SIGKILL);
+        return -1;
 }
 
 /* False at the end of it. What is too much is read and dropped, so that the test does not wait for us. */
@@ -128,7 +131,10 @@ static int test_run(struct probe *p, struct health_result *r, struct err *err)
                 r->exit_code = -1;
                 p->len = (size_t)snprintf(p->output, CONTAINER_HEALTH_OUTPUT, "%s", err->msg);
                 r->end = time_now();
-                return err->kind == ERR_NO_COMMAND || err->kind == ERR_CANNOT_RUN ? 0 : -1;
+                if (err->kind == ERR_CONFLICT || err->kind == ERR_NOT_FOUND || is_paused(p))
+                        return -1;
+                err_clear(err); /* that it cannot be run, for want of processes even, is a failure as docker counts */
+                return 0;
         }
         test_watch(p);
         if (p->late && is_paused(p))

@@ -94,6 +94,12 @@ quick=(--health-interval 100ms --health-timeout 5s --health-retries 2)
   until_true health_is nosuch unhealthy
   [[ "$(tare inspect nosuch | jq -r '.[0].State.Health.Log[0].Output')" == *"/no/such"* ]]
   tare rm -f nosuch
+  tare run -d --name homeless --network none -w /tmp/here "${quick[@]}" --health-cmd true busybox sh -c 'cd /; exec sleep 100'
+  until_true health_is homeless healthy
+  tare exec -w / homeless rmdir /tmp/here
+  until_true health_is homeless unhealthy
+  tare inspect homeless | jq -e ".[0].State.Health.Log[-1] | .ExitCode == -1 and (.Output | length) > 10"
+  tare rm -f homeless
 }
 
 @test "a paused container is not checked" {
