@@ -208,7 +208,7 @@ static int export_run(struct cli *cli, void *options, char **args, struct err *e
         _cleanup_(output_done) struct output out = { .fd = -1 };
         if (cli_engine(cli, &e, err) < 0 || container_load(e, args[0], &c, err) < 0)
                 return -1;
-        _cleanup_close_ int root = container_root_open(e, &c, false, err);
+        _cleanup_close_ int root = container_root_open_bare(e, &c, err);
         if (root < 0 || output_open(o->output, &out, err) < 0)
                 return -1;
         struct tree_write write = { .root_fd = root, .path = "/", .name = "", .one_file_system = true };

@@ -52,7 +52,8 @@ static int system_prune_run(struct cli *cli, void *options, char **args, struct 
         uint64_t bytes = 0;
         struct engine *e;
         _cleanup_free_ char *warning =
-                xasprintf("This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n%s  - all %s\n  - unused build cache\n",
+                xasprintf("This will remove:\n  - all stopped containers\n  - all networks not used by at least one "
+                          "container\n%s  - all %s\n  - unused build cache\n",
                           o->volumes ? "  - all anonymous volumes not used by at least one container\n" : "",
                           o->all ? "images without at least one container associated to them" : "dangling images");
         if (!prune_confirm(o->force, warning))

@@ -165,6 +165,8 @@ void container_tell(struct engine *e, const struct container *c, const char *act
 /* Makes the root of a container that has none: its maker was killed between row and root. ERR_NOT_FOUND: it was just removed. */
 int container_root_ensure(struct engine *e, const struct container *c, struct err *err);
 int container_root_open(struct engine *e, const struct container *c, bool writable, struct err *err);
+/* To read only, and without what is mounted in a running one: as it will be when it is stopped. */
+int container_root_open_bare(struct engine *e, const struct container *c, struct err *err);
 int container_changes(struct engine *e, const char *name, root_change_fn fn, void *data, struct err *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +37,14 @@ static bool has_ended(const struct container *c) { return c->status.pid > 0 && !
 /* One that is ending has neither root nor namespaces any more, for a moment before it is a zombie. */
 static bool is_ending(const struct container *c, const struct err *why) { return why->sys == ESRCH || has_ended(c); }
 
+/* Has the command changed its root to a folder of the container? Only what it began with is a mount. */
+static bool root_is_narrowed(int root)
+{
+        struct statx sx;
+        return statx(root, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx) == 0 && (sx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) &&
+               !(sx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 static int running_root_open(const struct container *c, struct err *err)
 {
         char path[64];
@@ -43,6 +52,12 @@ static int running_root_open(const struct container *c, struct err *err)
         _cleanup_close_ int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root < 0 && errno != ENOENT)
                 return err_sys(err, "root of container %.12s", c->id);
+        if (root >= 0 && root_is_narrowed(root)) {
+                close(TAKE_FD(root));
+                root = runtime_root_copy(c->status.pid, true, err);
+                if (root < 0)
+                        return has_ended(c) ? not_running(c, err) : -1;
+        }
         /* asked after the open: the pid may have become another's before it */
         return root < 0 || has_ended(c) ? not_running(c, err) : TAKE_FD(root);
 }
@@ -73,6 +88,18 @@ int container_root_open(struct engine *e, const struct container *c, bool writab
         if (container_is_running(c) && c->status.pid > 0 && !has_ended(c))
                 return running_root_open(c, err);
         return engine_storage(e, &st, err) < 0 || container_root_ensure(e, c, err) < 0 ? -1 : root_open(st->snapshots, c->id, writable, err);
+}
+
+int container_root_open_bare(struct engine *e, const struct container *c, struct err *err)
+{
+        if (!container_is_running(c) || c->status.pid <= 0 || has_ended(c))
+                return container_root_open(e, c, false, err);
+        struct err refused = ERR_INIT;
+        int root = runtime_root_copy(c->status.pid, false, &refused);
+        if (root >= 0 && !has_ended(c))
+                return root;
+        mem_closep(&root);
+        return container_root_open(e, c, false, err);
 }
 
 /* The container's environment, then ours; HOME of the user when neither says one. */

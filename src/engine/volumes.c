@@ -272,7 +272,8 @@ int volume_remove(struct engine *e, const char *name, bool force, struct err *er
         return 0;
 }
 
-int volume_prune(struct engine *e, bool all, char *const *filters, void (*told)(void *data, const char *name), void *data, uint64_t *ret_bytes, struct err *err)
+int volume_prune(struct engine *e, bool all, char *const *filters, void (*told)(void *data, const char *name), void *data,
+                 uint64_t *ret_bytes, struct err *err)
 {
         char *unused[] = { (char *)(uintptr_t) "dangling=true", NULL };
         struct volume *list = NULL;

@@ -17,7 +17,8 @@ int volume_list(struct engine *e, char *const *filters, struct volume **ret, siz
 /* ERR_CONFLICT "volume is in use - [id, ..]". */
 int volume_remove(struct engine *e, const char *name, bool force, struct err *err);
 /* Filters: label, label!, and all=true as docker has it. */
-int volume_prune(struct engine *e, bool all, char *const *filters, void (*told)(void *data, const char *name), void *data, uint64_t *ret_bytes, struct err *err);
+int volume_prune(struct engine *e, bool all, char *const *filters, void (*told)(void *data, const char *name), void *data,
+                 uint64_t *ret_bytes, struct err *err);
 json_t *volume_inspect(const struct volume *v);
 
 #endif

@@ -111,4 +111,8 @@ int runtime_hooks(const struct oci_spec *spec, enum oci_hook_kind kind, const ch
 /* The state document (runtime-spec runtime.md "State"); heap. */
 char *runtime_state_json(const struct oci_spec *spec, const char *id, const char *bundle, pid_t pid, const char *status);
 
+/* A detached copy of the mount that the mount namespace of a process has at "/", whatever its own root is; recursive: with all that is mounted
+ * below. A child goes there for it: the caller has one thread. The caller closes the descriptor. */
+int runtime_root_copy(pid_t pid, bool recursive, struct err *err);
+
 #endif

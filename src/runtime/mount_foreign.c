@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/proc.h"
+#include "runtime/container.h"
 #include "runtime/init-internal.h"
 #include "runtime/mount-internal.h"
 
@@ -80,4 +81,11 @@ int mount_clone_foreign(const char *source, bool recursive, struct err *err)
         while (waitpid(child, &status, 0) < 0 && errno == EINTR)
                 ;
         return fd < 0 ? err_add(err, "bind %s", source) : fd;
+}
+
+int runtime_root_copy(pid_t pid, bool recursive, struct err *err)
+{
+        char source[64];
+        snprintf(source, sizeof(source), "/proc/%d/root/", (int)pid);
+        return mount_clone_foreign(source, recursive, err);
 }

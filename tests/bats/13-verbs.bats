@@ -160,6 +160,19 @@ EOF
   tare volume rm cpdata
 }
 
+@test "export: running and stopped give the same tree" {
+  tare run -d --name one --network none -v exdata:/vol busybox sh -c 'echo x >/made; echo v >/vol/v; sleep 1000'
+  until_true tare exec one test -e /vol/v
+  tare export one | tar -t | sort >"$STATE/running"
+  tare stop -t 0 one
+  tare export one | tar -t | sort >"$STATE/stopped"
+  diff "$STATE/running" "$STATE/stopped"
+  grep -qx made "$STATE/stopped" && grep -qx vol/ "$STATE/stopped"
+  run ! grep -q vol/v "$STATE/stopped"
+  tare rm one
+  tare volume rm exdata
+}
+
 @test "exec: --env-file, changed root, dropped capabilities, 50 at once" {
   printf '# said\nA=1\nB=two words\n\n' >"$STATE/env"
   tare run -d --name one --network none --cap-drop all busybox sh -c 'mkdir -p /small/bin; cp /bin/busybox /small/bin/; sleep 1000'
@@ -173,6 +186,7 @@ EOF
   tare run -d --name jailed --network none busybox sh -c 'mkdir -p /small/bin; cp -a /bin/busybox /bin/sleep /small/bin/; cp -a /lib* /small/ 2>/dev/null; echo outer >/which; exec chroot /small /bin/busybox sleep 1000'
   until_true tare exec jailed test -e /which
   [ "$(tare exec -t jailed cat /which | tr -d '\r')" = outer ]
+  [ "$(tare cp jailed:/which - | tar -xO)" = outer ]
   for i in $(seq 50); do
     tare exec one sh -c "echo $i; exit $((i % 7))" >"$STATE/exec.$i" &
     pids[i]=$!
