@@ -16,6 +16,7 @@ struct check {
         void (*told)(void *data, const char *line);
         void *data;
         unsigned found;
+        char **created;                /* ids of containers in the events, sorted; read when first asked for */
 };
 /* Counts and tells a mismatch; true when it is to be repaired. */
 bool check_found(struct check *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -26,10 +27,16 @@ int check_row(struct check *k, const char *id, enum container_state *ret_state, 
 /* Every name in a folder of ours, sorted; none when the folder is missing. */
 int check_names(const char *path, char ***ret, struct err *err);
 bool check_is_id(const char *name);
+/* Whether a container of that id, which has no row, was one of this data root: what is left of it here, or an event, says so. */
+bool check_was_ours(struct check *k, const char *id);
+/* Removes a control group and kills who is in it; one that is not there is success. */
+int check_group_remove(const char *path, struct err *err);
 
+int check_database(struct check *k, struct err *err);
 int check_containers(struct check *k, struct err *err);
 int check_cgroups(struct check *k, struct err *err);
 int check_run_dirs(struct check *k, struct err *err);
+int check_monitors(struct check *k, struct err *err);
 int check_builds(struct check *k, struct err *err);
 int check_roots(struct check *k, struct err *err);
 int check_container_dirs(struct check *k, struct err *err);

@@ -63,14 +63,16 @@ int check_names(const char *path, char ***ret, struct err *err)
 
 bool check_is_id(const char *name) { return strlen(name) == 64 && str_only(name, "0123456789abcdef"); }
 
+static void check_done(struct check *k) { strv_free(k->created); }
+
 int system_check(struct engine *e, bool repair, void (*told)(void *data, const char *line), void *data, unsigned *ret_found, struct err *err)
 {
         /* control groups before run directories before roots: each is known as ours by what comes after it */
         static int (*const steps[])(struct check *k, struct err *err) = {
-                check_containers, check_cgroups,  check_run_dirs, check_builds,    check_roots,
+                check_database, check_containers, check_cgroups, check_run_dirs, check_monitors, check_builds, check_roots,
                 check_container_dirs, check_networks, check_volumes,  check_leftovers, check_images,
         };
-        struct check k = { .engine = e, .repair = repair, .told = told, .data = data };
+        _cleanup_(check_done) struct check k = { .engine = e, .repair = repair, .told = told, .data = data };
         if (engine_storage(e, &k.storage, err) < 0)
                 return -1;
         for (size_t i = 0; i < ELEMENTS(steps); i++)

@@ -23,6 +23,26 @@ static int ids(struct check *k, char ***ret, struct err *err)
         return more;
 }
 
+/* Frozen and not said to be so nobody would thaw it; said to be and not frozen nobody minds but who reads it. */
+static void paused_check(struct check *k, const struct container *c)
+{
+        struct err problem = ERR_INIT;
+        _cleanup_free_ char *path = container_cgroup_path(c);
+        _cleanup_(cgroup_freep) struct cgroup *group = NULL;
+        bool said = c->status.state == STATE_PAUSED;
+        if ((!said && c->status.state != STATE_RUNNING) || cgroup_open(path, &group, &problem) < 0 || cgroup_frozen(group) == said)
+                return;
+        _cleanup_close_ int run_dir = run_dir_open(k->engine, c->id, &problem);
+        if (run_dir < 0 || (faccessat(run_dir, "paused", F_OK, 0) == 0) != said)
+                return;                /* somebody is just pausing it */
+        if (!check_found(k, said ? "container %.12s (%s): said to be paused, and runs" : "container %.12s (%s): frozen, and said to run", c->id, c->name))
+                return;
+        if (said)
+                unlinkat(run_dir, "paused", 0);
+        else if (cgroup_freeze(group, false, &problem) < 0)
+                check_failed(k, &problem);
+}
+
 static void row_check(struct check *k, const char *id)
 {
         bool stale;
@@ -36,6 +56,8 @@ static void row_check(struct check *k, const char *id)
         }
         if (container_is_locked(k->engine, id))
                 return;
+        if (!stale)
+                paused_check(k, &c);
         if (stale && check_found(k, "container %.12s (%s): it has ended and nobody cleaned up", id, c.name) &&
             container_finish(k->engine, id, &problem) < 0)
                 check_failed(k, &problem);
@@ -58,19 +80,23 @@ int check_containers(struct check *k, struct err *err)
 
 /* --- run directories --- */
 
-/* Ids are random, so a root or a folder of that name says that the container was one of this data root. */
-static bool was_ours(struct check *k, const char *id)
-{
-        _cleanup_free_ char *dir = container_dir_path(k->engine, id);
-        return root_exists(k->storage->snapshots, id) || access(dir, F_OK) == 0;
-}
-
 static int unknown_end(const char *id, struct err *err)
 {
         _cleanup_free_ char *path = xasprintf("/tare/%s", id);
-        _cleanup_(cgroup_freep) struct cgroup *group = NULL;
-        struct err missing = ERR_INIT;
-        return cgroup_open(path, &group, &missing) < 0 ? 0 : cgroup_remove(group, err);
+        return check_group_remove(path, err);
+}
+
+/* Waits a second at most for the monitor of a container without a row to end. */
+static bool check_passes(struct check *k, const char *id)
+{
+        for (int wait = 0; wait < 20; wait++) {
+                struct err gone = ERR_INIT;
+                _cleanup_close_ int fd = run_dir_open(k->engine, id, &gone);
+                if (fd < 0 || !monitor_alive(fd))
+                        return fd < 0;
+                usleep(50000);
+        }
+        return false;
 }
 
 static int run_dir_check(struct check *k, const char *id, struct err *err)
@@ -86,8 +112,11 @@ static int run_dir_check(struct check *k, const char *id, struct err *err)
                 return 0;
         if (known && alive)
                 return 0;              /* its monitor waits for a restart, or for its client */
-        if (alive && !was_ours(k, id))
+        if (alive && !check_was_ours(k, id))
                 return 0;              /* another data root's */
+        /* the monitor of one that removed itself says goodbye after its row is gone */
+        if (alive && check_passes(k, id))
+                return 0;
         if (!check_found(k, alive ? "container %.12s: it runs and is not in the database" : "run directory of %.12s: left behind", id))
                 return 0;
         err_clear(&problem);
@@ -110,12 +139,6 @@ int check_run_dirs(struct check *k, struct err *err)
 
 /* --- roots and folders --- */
 
-static int root_name(void *data, const char *id, struct err *err)
-{
-        strv_push(data, id);
-        return 0;
-}
-
 static int root_check(struct check *k, const char *id, struct err *err)
 {
         struct err problem = ERR_INIT;
@@ -129,11 +152,13 @@ static int root_check(struct check *k, const char *id, struct err *err)
 
 int check_roots(struct check *k, struct err *err)
 {
+        /* by name: one whose maker was killed half-way too */
+        _cleanup_free_ char *folder = xasprintf("%s/%s/roots", engine_root(k->engine), snapshots_driver(k->storage->snapshots));
         _cleanup_strv_ char **roots = NULL;
-        if (roots_walk(k->storage->snapshots, root_name, &roots, err) < 0)
+        if (check_names(folder, &roots, err) < 0)
                 return -1;
         STRV_FOREACH (id, roots)
-                if (root_check(k, *id, err) < 0)
+                if ((check_is_id(*id) || str_starts(*id, "build-")) && root_check(k, *id, err) < 0)
                         return -1;
         return 0;
 }

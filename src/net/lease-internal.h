@@ -10,6 +10,10 @@ int lease_address(struct db *db, const struct network *n, const char *container,
 /* lease_port.c: takes all ports, fills in host_port where it was to be chosen. */
 int lease_ports(struct db *db, const struct network *n, const char *container, struct port_map *ports, size_t count,
                 struct err *err);
+/* 1 when a lease says that this port leads to this address. */
+int port_lease_leads(struct db *db, const struct port_map *p, struct in_addr address, struct err *err);
+/* reserve.c: what the host's end of a container's interface is called. */
+void endpoint_host_name(const char *container, int64_t slot, char ret_name[IFNAMSIZ]);
 /* hold.c: true when a host program has the port. */
 bool port_is_taken(const struct port_map *p);
 

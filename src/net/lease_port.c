@@ -110,3 +110,17 @@ int lease_ports(struct db *db, const struct network *n, const char *container, s
                 }
         return 0;
 }
+
+int port_lease_leads(struct db *db, const struct port_map *p, struct in_addr address, struct err *err)
+{
+        _cleanup_stmt_ struct db_stmt *q = NULL;
+        if (db_query(db, &q, err,
+                     "SELECT 1 FROM ports AS p JOIN leases AS l ON l.container = p.container AND l.network = p.network "
+                     "WHERE p.protocol = ?1 AND p.host_port = ?2 AND p.host_address = ?3 AND p.container_port = ?4 AND "
+                     "l.address = ?5",
+                     "iiiii", (int64_t)p->protocol, (int64_t)p->host_port,
+                     (int64_t)ntohl(p->host_address.s_addr), (int64_t)p->container_port,
+                     (int64_t)ntohl(address.s_addr)) < 0)
+                return -1;
+        return db_step(q, err);
+}

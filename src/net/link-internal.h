@@ -19,6 +19,8 @@ struct link_state {
 bool link_look(int fd, const char *name, struct link_state *ret);
 /* Names of bridges that begin with `prefix`, for taking things down. */
 int link_list_bridges(int fd, const char *prefix, char ***ret_names, struct err *err);
+/* Names of a bridge's ports that begin with `prefix`, likewise. */
+int link_list_ports(int fd, int bridge, const char *prefix, char ***ret_names, struct err *err);
 /* Waits until an interface that has just got its carrier passes packets. The kernel acts on a carrier later, from a queue; what is
  * sent before is dropped, and sent again after a second. Looking at the link (RTM_GETLINK) makes newer kernels do it at once;
  * for others this sleeps, a fifth of a second at most, and goes on in any case. */

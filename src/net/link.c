@@ -60,6 +60,7 @@ bool link_look(int fd, const char *name, struct link_state *ret)
 
 struct list {
         const char *prefix;
+        uint32_t master; /* 0: whatever it hangs on */
         char **names;
 };
 
@@ -67,11 +68,18 @@ static void list_answer(const struct nlmsghdr *m, void *data)
 {
         struct list *list = data;
         const struct nlattr *a;
+        const char *name = NULL;
+        uint32_t master = 0;
         if (m->nlmsg_type != RTM_NEWLINK)
                 return;
-        attr_each (a, m, sizeof(struct ifinfomsg))
+        attr_each (a, m, sizeof(struct ifinfomsg)) {
                 if (attr_type(a) == IFLA_IFNAME && attr_is_string(a) && str_starts(attr_str(a), list->prefix))
-                        strv_push(&list->names, attr_str(a));
+                        name = attr_str(a);
+                if (attr_type(a) == IFLA_MASTER && attr_len(a) == 4)
+                        master = attr_u32(a);
+        }
+        if (name && (!list->master || list->master == master))
+                strv_push(&list->names, name);
 }
 
 int link_list_bridges(int fd, const char *prefix, char ***ret_names, struct err *err)
@@ -84,6 +92,22 @@ int link_list_bridges(int fd, const char *prefix, char ***ret_names, struct err 
         struct nlattr *info = attr_nest_begin(m, IFLA_LINKINFO);
         attr_put_str(m, IFLA_INFO_KIND, "bridge");
         attr_nest_end(m, info);
+        if (nl_commit(&b, list_answer, &list, err) < 0) {
+                strv_free(list.names);
+                return -1;
+        }
+        *ret_names = list.names;
+        return 0;
+}
+
+int link_list_ports(int fd, int bridge, const char *prefix, char ***ret_names, struct err *err)
+{
+        struct list list = { .prefix = prefix, .master = (uint32_t)bridge };
+        struct nl_batch b;
+        nl_start(&b, fd);
+        struct nlmsghdr *m = link_put(&b, RTM_GETLINK, NLM_F_DUMP, 0, false, "list ports of a bridge", 0);
+        attr_put_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        attr_put_u32(m, IFLA_MASTER, list.master);
         if (nl_commit(&b, list_answer, &list, err) < 0) {
                 strv_free(list.names);
                 return -1;

@@ -122,6 +122,11 @@ int network_shape(const struct endpoint *e, int netns_fd, uint64_t in, uint64_t 
 int network_loopback_up(int netns_fd, struct err *err);
 /* Binds sockets that keep host programs from taking the ports; fds appended to `ret_fds` (heap). ERR_CONFLICT as docker words it. */
 int network_hold_ports(const struct endpoint *e, int **ret_fds, size_t *ret_count, struct err *err);
+/* What the kernel has and no lease stands for, on bridges and in subnets of this database: interfaces of containers, and published ports in
+ * words ("tcp 8080"). Looked at before the leases, so whatever comes meanwhile has one; but an interface outlives its lease for the moment in which
+ * a namespace dies. network_sweep() takes the ports down, network_stray_remove() an interface. */
+int network_strays(struct db *db, char ***ret_interfaces, char ***ret_ports, struct err *err);
+int network_stray_remove(const char *interface, struct err *err);
 /* For `system prune/check`, in the caller's write transaction: gives back leases of containers that are not alive, takes down
  * published ports no lease stands for and bridges without leases, and puts back what a flushed rule set took from the living.
  * Only subnets and bridges of this database are touched. */

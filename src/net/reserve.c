@@ -14,14 +14,18 @@ static uint64_t name_hash(const char *container, int64_t slot)
         return h;
 }
 
+void endpoint_host_name(const char *container, int64_t slot, char ret_name[IFNAMSIZ])
+{
+        if (slot == 0 && strlen(container) >= 11 && strspn(container, "0123456789abcdef") >= 11)
+                snprintf(ret_name, IFNAMSIZ, "tv%.11s", container);
+        else
+                snprintf(ret_name, IFNAMSIZ, "tv%011llx", (unsigned long long)name_hash(container, slot) & 0xfffffffffff);
+}
+
 static void endpoint_name(struct endpoint *e, int64_t slot)
 {
         snprintf(e->interface, sizeof(e->interface), "eth%u", (unsigned)slot % 1000);
-        if (slot == 0 && strlen(e->container) >= 11 && strspn(e->container, "0123456789abcdef") >= 11)
-                snprintf(e->host_interface, sizeof(e->host_interface), "tv%.11s", e->container);
-        else
-                snprintf(e->host_interface, sizeof(e->host_interface), "tv%011llx",
-                         (unsigned long long)name_hash(e->container, slot) & 0xfffffffffff);
+        endpoint_host_name(e->container, slot, e->host_interface);
 }
 
 static void endpoint_fill(struct endpoint *e, const struct network *n, int64_t slot, struct in_addr address)

@@ -4,6 +4,7 @@
 #include "net/bridge-internal.h"
 #include "net/driver-internal.h"
 #include "net/firewall-internal.h"
+#include "net/lease-internal.h"
 #include "net/subnet-internal.h"
 
 /* One sweep. Only what lies in subnets and on bridges of this database is touched: another data root may use the same host. */
@@ -54,21 +55,6 @@ static const struct network *sweep_network_of(const struct sweep *s, struct in_a
         return NULL;
 }
 
-/* 1 when a lease says that this port leads to this address. */
-static int port_is_wanted(struct sweep *s, const struct firewall_port *p, struct err *err)
-{
-        _cleanup_stmt_ struct db_stmt *q = NULL;
-        if (db_query(s->db, &q, err,
-                     "SELECT 1 FROM ports AS p JOIN leases AS l ON l.container = p.container AND l.network = p.network "
-                     "WHERE p.protocol = ?1 AND p.host_port = ?2 AND p.host_address = ?3 AND p.container_port = ?4 AND "
-                     "l.address = ?5",
-                     "iiiii", (int64_t)p->port.protocol, (int64_t)p->port.host_port,
-                     (int64_t)ntohl(p->port.host_address.s_addr), (int64_t)p->port.container_port,
-                     (int64_t)ntohl(p->address.s_addr)) < 0)
-                return -1;
-        return db_step(q, err);
-}
-
 static int sweep_ports(struct sweep *s, struct err *err)
 {
         _cleanup_free_ struct firewall_port *ports = NULL;
@@ -78,7 +64,7 @@ static int sweep_ports(struct sweep *s, struct err *err)
         for (size_t i = 0; i < count; i++) {
                 if (!sweep_network_of(s, ports[i].address))
                         continue;
-                int wanted = port_is_wanted(s, &ports[i], err);
+                int wanted = port_lease_leads(s->db, &ports[i].port, ports[i].address, err);
                 if (wanted < 0)
                         return -1;
                 struct endpoint e = { .address = ports[i].address, .ports = &ports[i].port, .port_count = 1 };
