@@ -27,6 +27,7 @@ struct differ {
         int upper_fd;
         const struct lowers *lowers;
         bool markers;
+        struct timespec made; /* of a whole tree: when it was complete */
         struct changes *out;
 };
 
@@ -136,8 +137,10 @@ static int pair_differs(struct differ *d, const struct listing *g, const char *n
         _cleanup_close_ int b = openat(g->fds[lower], name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (a < 0 || b < 0)
                 return err_sys(err, "open /%s/%s", g->path, name);
-        /* In a whole tree every file would be read; there, as docker, size and time are believed. */
-        if (file_differs(a, st, b, lower_st, !d->s->driver->whole_trees, ret, err) < 0)
+        /* In a whole tree every file would be read; there the change time, which nobody can set, tells those untouched since. */
+        bool untouched = st->st_ctim.tv_sec < d->made.tv_sec ||
+                         (st->st_ctim.tv_sec == d->made.tv_sec && st->st_ctim.tv_nsec < d->made.tv_nsec);
+        if (file_differs(a, st, b, lower_st, !untouched, ret, err) < 0)
                 return err_add(err, "/%s/%s", g->path, name);
         return 0;
 }
@@ -302,7 +305,10 @@ int root_compare(struct snapshots *s, int upper_fd, const struct lowers *below, 
                  struct err *err)
 {
         _cleanup_changes_ struct changes out = { 0 };
-        struct differ d = { s, upper_fd, below, markers, &out };
+        struct differ d = { s, upper_fd, below, markers, { 0 }, &out };
+        struct stat chain;
+        if (s->driver->whole_trees && fstatat(upper_fd, "../chain", &chain, AT_SYMLINK_NOFOLLOW) == 0)
+                d.made = chain.st_mtim; /* written last in a root's making */
         struct below all = { .at = xcalloc(below->count + 1, sizeof(*all.at)), .count = below->count };
         for (size_t i = 0; i < below->count; i++)
                 all.at[i] = i;
