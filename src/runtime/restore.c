@@ -105,8 +105,8 @@ static int add_cgroup_roots(struct restore *r, struct err *err)
                 STRV_FOREACH (name, controllers)
                         if (criu_option_pair(&r->options, CRIU_CGROUP_ROOTS, *name, path, err) < 0)
                                 return -1;
-                if (!controllers && cgroup_layout()->count == 0 &&
-                    criu_option_pair(&r->options, CRIU_CGROUP_ROOTS, NULL, path, err) < 0)
+                /* v2 has no name: criu takes a root without one for every hierarchy that has none of its own */
+                if (!controllers && criu_option_pair(&r->options, CRIU_CGROUP_ROOTS, NULL, path, err) < 0)
                         return -1;
         }
         return 0;
