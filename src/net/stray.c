@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include "base/str.h"
 #include "net/bridge-internal.h"
@@ -56,10 +57,18 @@ static int network_look(struct strays *s, const struct network *n, struct err *e
         return row;
 }
 
+/* A kernel without nf_tables (a module that nothing has loaded yet) forwards no port. */
+static int ports_look(struct strays *s, struct err *err)
+{
+        s->nft_fd = nl_open(NETLINK_NETFILTER, err);
+        if (s->nft_fd < 0)
+                return err->sys == EPROTONOSUPPORT ? 0 : -1;
+        return firewall_ports(s->nft_fd, &s->ports, &s->port_count, err);
+}
+
 static int kernel_look(struct strays *s, struct err *err)
 {
-        if (network_list(s->db, &s->networks, &s->count, err) < 0 || (s->route_fd = nl_open(NETLINK_ROUTE, err)) < 0 ||
-            (s->nft_fd = nl_open(NETLINK_NETFILTER, err)) < 0 || firewall_ports(s->nft_fd, &s->ports, &s->port_count, err) < 0)
+        if (network_list(s->db, &s->networks, &s->count, err) < 0 || (s->route_fd = nl_open(NETLINK_ROUTE, err)) < 0 || ports_look(s, err) < 0)
                 return -1;
         for (size_t i = 0; i < s->count; i++)
                 if (s->networks[i].subnet.prefix && network_look(s, &s->networks[i], err) < 0)
